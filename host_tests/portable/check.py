@@ -1,0 +1,22 @@
+"""What the portable tests share: helpers that exist on CPython and on MicroPython alike."""
+
+try:
+    from unittest import SkipTest as Skip  # pytest reports it as skipped
+except ImportError:
+
+    class Skip(Exception):
+        """Raised by a test that cannot run on this runtime; the reason is printed."""
+
+
+def raises(kind, function, *args, **kwargs):
+    """Call and return the exception of exactly this kind or a subclass; fail if there is none."""
+    try:
+        result = function(*args, **kwargs)
+    except kind as error:
+        return error
+    raise AssertionError("no %s, but %r" % (kind.__name__, result))
+
+
+def unhex(text):
+    """bytes of a hex text that may hold white space (MicroPython's fromhex takes none)."""
+    return bytes.fromhex("".join(text.split()))
