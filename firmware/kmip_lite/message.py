@@ -1,0 +1,243 @@
+"""Request and response messages: headers, batch items, results (1.x section 7, 2.x section 8).
+
+Sans-I/O: a Request is written into a bytearray, a Response is read from one; whoever moves the bytes
+is no concern of this file. Neither allocates after construction, but for the errors they raise.
+
+A version is one small number throughout the library, 10 * major + minor: 12 is KMIP 1.2.
+"""
+
+from micropython import const
+
+from kmip_lite.ttlv import Decoder, Encoder, TTLVError
+
+_STRUCTURE = const(1)
+_INTEGER = const(2)
+_ENUMERATION = const(5)
+_TEXT_STRING = const(7)
+_BYTE_STRING = const(8)
+_DATE_TIME = const(9)
+
+_TAG_ASYNCHRONOUS_CORRELATION_VALUE = const(0x420006)
+_TAG_BATCH_COUNT = const(0x42000D)
+_TAG_BATCH_ITEM = const(0x42000F)
+_TAG_BATCH_ORDER_OPTION = const(0x420010)
+_TAG_MAXIMUM_RESPONSE_SIZE = const(0x420050)
+_TAG_OPERATION = const(0x42005C)
+_TAG_PROTOCOL_VERSION = const(0x420069)
+_TAG_PROTOCOL_VERSION_MAJOR = const(0x42006A)
+_TAG_PROTOCOL_VERSION_MINOR = const(0x42006B)
+_TAG_REQUEST_HEADER = const(0x420077)
+_TAG_REQUEST_MESSAGE = const(0x420078)
+_TAG_REQUEST_PAYLOAD = const(0x420079)
+_TAG_RESPONSE_HEADER = const(0x42007A)
+_TAG_RESPONSE_MESSAGE = const(0x42007B)
+_TAG_RESPONSE_PAYLOAD = const(0x42007C)
+_TAG_RESULT_MESSAGE = const(0x42007D)
+_TAG_RESULT_REASON = const(0x42007E)
+_TAG_RESULT_STATUS = const(0x42007F)
+_TAG_TIME_STAMP = const(0x420092)
+_TAG_UNIQUE_BATCH_ITEM_ID = const(0x420093)
+
+_STATUS_SUCCESS = const(0)
+_STATUS_OPERATION_PENDING = const(2)
+_STATUS_OPERATION_UNDONE = const(3)
+
+_MAX_BATCH = const(255)  # a Unique Batch Item ID is one byte here
+_MAX_MESSAGE = const(200)  # characters of a server's Result Message that are kept
+
+
+class KmipError(Exception):
+    """The server answered, and the answer is no.
+
+    `operation`, `status` and `reason` are the numbers of the enumerations Operation, Result Status
+    and Result Reason (0 where the server gave none); `message` is the server's own text, or "".
+    """
+
+    def __init__(self, operation, status, reason, message):
+        super().__init__(
+            "operation 0x%02X: status %d, reason 0x%02X: %s" % (operation, status, reason, message)
+        )
+        self.operation = operation
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class KmipPending(KmipError):
+    """The server works on it: Poll or Cancel with `correlation`, bytes (section 6.3 of KMIP)."""
+
+    def __init__(self, operation, correlation):
+        super().__init__(operation, _STATUS_OPERATION_PENDING, 0, "pending")
+        self.correlation = correlation
+
+
+class Request:
+    """Writes request messages into `buf`, one after the other.
+
+    start(), then for each operation item(), the payload's fields on `encoder`, end_item(); then
+    finish() for the message's size. With `limit`, each carries Maximum Response Size = len(buf), so
+    that the server never sends more than the buffer holds.
+    """
+
+    def __init__(self, buf, version=12, limit=True):
+        self.encoder = Encoder(buf)
+        self.version = version
+        self.limit = limit
+        self._count = 0
+        self._count_at = 0
+        self._batch = False
+
+    def start(self, batch=False):
+        """Write the header. `batch`: several items follow, done in order (the ID Placeholder works)."""
+        e = self.encoder
+        e.reset()
+        e.begin(_TAG_REQUEST_MESSAGE)
+        e.begin(_TAG_REQUEST_HEADER)
+        e.begin(_TAG_PROTOCOL_VERSION)
+        e.integer(_TAG_PROTOCOL_VERSION_MAJOR, self.version // 10)
+        e.integer(_TAG_PROTOCOL_VERSION_MINOR, self.version % 10)
+        e.end()
+        if self.limit:
+            e.integer(_TAG_MAXIMUM_RESPONSE_SIZE, len(e.buf))
+        if batch:
+            e.boolean(_TAG_BATCH_ORDER_OPTION, True)
+        self._count_at = e.size
+        self._count = 0
+        self._batch = batch
+        e.integer(_TAG_BATCH_COUNT, 1)
+        e.end()
+
+    def item(self, operation):
+        """Open a batch item and its payload. `operation` is the number of the enumeration."""
+        e = self.encoder
+        self._count += 1
+        if self._count > (_MAX_BATCH if self._batch else 1):
+            e.fail("too many items")
+        e.begin(_TAG_BATCH_ITEM)
+        e.enumeration(_TAG_OPERATION, operation)
+        if self._batch:
+            e.byte(_TAG_UNIQUE_BATCH_ITEM_ID, self._count)
+        e.begin(_TAG_REQUEST_PAYLOAD)
+
+    def end_item(self):
+        """Close the payload and the item."""
+        self.encoder.end()
+        self.encoder.end()
+
+    def finish(self):
+        """Close the message; gives its size in bytes, or raises TTLVError for anything amiss in it."""
+        e = self.encoder
+        e.end()
+        if not self._count:
+            e.fail("no item")
+        size = e.finish()
+        e.buf[self._count_at + 11] = self._count
+        return size
+
+
+class Response:
+    """Reads the response message in `buf`: open(), then next() for each item sent, then end().
+
+    `stamp` holds the Time Stamp of the last message opened, 8 bytes, big-endian seconds since 1970.
+    """
+
+    def __init__(self, buf, version=12):
+        self.decoder = Decoder(buf)
+        self.version = version
+        self.stamp = bytearray(8)
+        self._same_version = True
+        self._count = 0
+        self._seen = 0
+        self._inside = 0  # structures of the current item that are open: item, payload
+
+    def open(self, size):
+        """Check the message of `size` bytes and read its header. Raises TTLVError."""
+        d = self.decoder
+        d.open(size)
+        d.need(_TAG_RESPONSE_MESSAGE, _STRUCTURE)
+        d.enter()
+        d.need(_TAG_RESPONSE_HEADER, _STRUCTURE)
+        d.enter()
+        d.need(_TAG_PROTOCOL_VERSION, _STRUCTURE)
+        d.enter()
+        d.need(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER)
+        self._same_version = d.half(0) == 0 and d.half(1) == self.version // 10
+        d.need(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER)
+        if d.half(0) or d.half(1) != self.version % 10:
+            self._same_version = False
+        d.leave()
+        d.need(_TAG_TIME_STAMP, _DATE_TIME)
+        d.into(self.stamp)
+        d.need(_TAG_BATCH_COUNT, _INTEGER)
+        self._count = d.half(1)
+        if d.half(0) or not 0 < self._count <= _MAX_BATCH:
+            raise TTLVError("batch count", d.at)
+        d.leave()
+        self._seen = 0
+        self._inside = 0
+
+    def left(self):
+        """How many items have not been read with next()."""
+        return self._count - self._seen
+
+    def next(self, operation, other=0, batch=False):
+        """Go to the next item, which must answer `operation` (or `other`), and enter its payload.
+
+        Raises KmipError where the item failed or was undone, KmipPending where it is pending (both
+        leave the message readable: next() again goes to the item behind), TTLVError where the item
+        is not the answer to what was sent.
+        """
+        d = self.decoder
+        while self._inside:
+            d.leave()
+            self._inside -= 1
+        d.need(_TAG_BATCH_ITEM, _STRUCTURE)
+        d.enter()
+        self._inside = 1
+        self._seen += 1
+        answered = 0
+        if d.find(_TAG_OPERATION, _ENUMERATION):
+            answered = -1 if d.half(0) else d.half(1)
+            if answered != operation and (not other or answered != other):
+                raise TTLVError("answer to another operation", d.at)
+        if d.find(_TAG_UNIQUE_BATCH_ITEM_ID, _BYTE_STRING):
+            if not batch or d.size != 1 or d.buf[d.at] != self._seen:
+                raise TTLVError("answer to another item", d.at)
+        elif batch and answered:
+            raise TTLVError("answer without its item's ID", d.at)
+        d.need(_TAG_RESULT_STATUS, _ENUMERATION)
+        status = d.half(1)
+        if d.half(0) or status > _STATUS_OPERATION_UNDONE:
+            raise TTLVError("unknown Result Status", d.at)
+        if status == _STATUS_SUCCESS:
+            if not answered:
+                raise TTLVError("success without an operation", d.at)
+            if not self._same_version:
+                raise TTLVError("answer in another protocol version", d.at)
+            d.need(_TAG_RESPONSE_PAYLOAD, _STRUCTURE)
+            d.enter()
+            self._inside = 2
+            return
+        if status == _STATUS_OPERATION_PENDING:
+            d.need(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, _BYTE_STRING)
+            raise KmipPending(operation, d.bytes())
+        reason = 0
+        if d.find(_TAG_RESULT_REASON, _ENUMERATION):
+            reason = d.unsigned()
+        message = ""
+        if d.find(_TAG_RESULT_MESSAGE, _TEXT_STRING):
+            message = d.text()[:_MAX_MESSAGE]
+        raise KmipError(operation, status, reason, message)
+
+    def end(self):
+        """Check that every item of the message was read and that it held as many as it said."""
+        d = self.decoder
+        while self._inside:
+            d.leave()
+            self._inside -= 1
+        if self._seen != self._count or d.next():
+            raise TTLVError("batch count is not the number of items", d.at)
+
+    def time_stamp(self):
+        """The server's clock in the last message, seconds since 1970. Allocates the int."""
+        return int.from_bytes(self.stamp, "big")

@@ -1,0 +1,61 @@
+"""Get Attributes: what the server knows of an object (1.0 section 4.11, 1.1-1.4 4.12, 2.x 6.1.20)."""
+
+from micropython import const
+
+from kmip_lite.fields import write_uid
+
+_STRUCTURE = const(1)
+_INTEGER = const(2)
+_TEXT_STRING = const(7)
+
+_TAG_ATTRIBUTE = const(0x420008)
+_TAG_ATTRIBUTE_INDEX = const(0x420009)
+_TAG_ATTRIBUTE_NAME = const(0x42000A)
+_TAG_ATTRIBUTE_VALUE = const(0x42000B)
+_TAG_UNIQUE_IDENTIFIER = const(0x420094)
+_TAG_ATTRIBUTES = const(0x420125)
+_TAG_ATTRIBUTE_REFERENCE = const(0x42013B)
+
+OP = 0x0B
+
+
+def request(e, version, uid=None, names=()):
+    """Write the payload. `names`: of the attributes wanted, all where empty.
+
+    In 1.x a name is text ("Link"); in 2.x a tag (0x42004A), which goes as an Attribute Reference.
+    """
+    write_uid(e, uid)
+    for name in names:
+        if version >= 20:
+            e.enumeration(_TAG_ATTRIBUTE_REFERENCE, name)
+        else:
+            e.text_string(_TAG_ATTRIBUTE_NAME, name)
+
+
+def response(d, version):
+    """A list of (name, index, value), the value as `Decoder.value` gives it. Allocates it.
+
+    In 2.x the name is the attribute's tag, and the index counts its values from 0.
+    """
+    d.need(_TAG_UNIQUE_IDENTIFIER, _TEXT_STRING)
+    found = []
+    if version >= 20:
+        d.need(_TAG_ATTRIBUTES, _STRUCTURE)
+        d.enter()
+        counts = {}
+        while d.next():
+            tag = d.tag
+            index = counts.get(tag, 0)
+            counts[tag] = index + 1
+            found.append((tag, index, d.value()))
+        d.leave()
+        return found
+    while d.find(_TAG_ATTRIBUTE, _STRUCTURE):
+        d.enter()
+        d.need(_TAG_ATTRIBUTE_NAME, _TEXT_STRING)
+        name = d.text()
+        index = d.integer() if d.find(_TAG_ATTRIBUTE_INDEX, _INTEGER) else 0
+        value = d.value() if d.find(_TAG_ATTRIBUTE_VALUE) else None
+        d.leave()
+        found.append((name, index, value))
+    return found

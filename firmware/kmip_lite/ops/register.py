@@ -1,0 +1,90 @@
+"""Register: hand the server an object that was made elsewhere (1.x section 4.3, 2.0 6.1.39,
+2.1 6.1.43)."""
+
+from micropython import const
+
+from kmip_lite.fields import read_uid as read
+from kmip_lite.fields import uid_response as response
+from kmip_lite.fields import write_attributes
+
+_TAG_CERTIFICATE_TYPE = const(0x42001D)
+_TAG_CERTIFICATE_VALUE = const(0x42001E)
+_TAG_CRYPTOGRAPHIC_ALGORITHM = const(0x420028)
+_TAG_CRYPTOGRAPHIC_LENGTH = const(0x42002A)
+_TAG_KEY = const(0x42003F)
+_TAG_KEY_BLOCK = const(0x420040)
+_TAG_KEY_FORMAT_TYPE = const(0x420042)
+_TAG_KEY_MATERIAL = const(0x420043)
+_TAG_KEY_VALUE = const(0x420045)
+_TAG_OBJECT_TYPE = const(0x420057)
+_TAG_OPAQUE_DATA_TYPE = const(0x420059)
+_TAG_OPAQUE_DATA_VALUE = const(0x42005A)
+_TAG_SECRET_DATA_TYPE = const(0x420086)
+
+_OBJECT_CERTIFICATE = const(1)
+_OBJECT_SECRET_DATA = const(7)
+_OBJECT_OPAQUE_OBJECT = const(8)
+_FORMAT_RAW = const(1)
+_FORMAT_TRANSPARENT_SYMMETRIC_KEY = const(7)
+
+# The last byte of the object's tag, by Object Type; 0 for those that this file cannot write.
+_TAGS = b"\x00\x13\x8f\x6d\x64\x00\x00\x85\x5b"
+
+OP = 0x03
+
+
+def request(
+    e,
+    version,
+    object_type,
+    value,
+    attributes=(),
+    kind=1,
+    format=_FORMAT_RAW,
+    algorithm=None,
+    bits=None,
+):
+    """Write the payload. The answer is the new object's Unique Identifier.
+
+    `object_type`: 1 Certificate, 2 Symmetric Key, 3 Public Key, 4 Private Key, 7 Secret Data, 8 Opaque
+    Object. `value`: its bytes. `kind`: the Certificate Type, Secret Data Type or Opaque Data Type.
+    `format`, `algorithm`, `bits`: a key's Key Format Type, Cryptographic Algorithm and Length; of the
+    transparent formats the symmetric one. `attributes`: see `fields`; a key needs at least its
+    Cryptographic Usage Mask.
+    """
+    if not 0 < object_type < len(_TAGS) or not _TAGS[object_type]:
+        e.fail("object of a type that cannot be written")
+        return
+    e.enumeration(_TAG_OBJECT_TYPE, object_type)
+    write_attributes(e, version, attributes, True)
+    e.begin(0x420000 | _TAGS[object_type])
+    if object_type == _OBJECT_CERTIFICATE:
+        e.enumeration(_TAG_CERTIFICATE_TYPE, kind)
+        e.byte_string(_TAG_CERTIFICATE_VALUE, value)
+    elif object_type == _OBJECT_OPAQUE_OBJECT:
+        e.enumeration(_TAG_OPAQUE_DATA_TYPE, kind)
+        e.byte_string(_TAG_OPAQUE_DATA_VALUE, value)
+    else:
+        if object_type == _OBJECT_SECRET_DATA:
+            e.enumeration(_TAG_SECRET_DATA_TYPE, kind)
+        _key_block(e, value, format, algorithm, bits)
+    e.end()
+
+
+def _key_block(e, value, format, algorithm, bits):
+    # 1.x section 2.1.3, 2.x section 3.1.
+    e.begin(_TAG_KEY_BLOCK)
+    e.enumeration(_TAG_KEY_FORMAT_TYPE, format)
+    e.begin(_TAG_KEY_VALUE)
+    if format == _FORMAT_TRANSPARENT_SYMMETRIC_KEY:
+        e.begin(_TAG_KEY_MATERIAL)
+        e.byte_string(_TAG_KEY, value)
+        e.end()
+    else:
+        e.byte_string(_TAG_KEY_MATERIAL, value)
+    e.end()
+    if algorithm is not None:
+        e.enumeration(_TAG_CRYPTOGRAPHIC_ALGORITHM, algorithm)
+    if bits is not None:
+        e.integer(_TAG_CRYPTOGRAPHIC_LENGTH, bits)
+    e.end()

@@ -1,0 +1,126 @@
+"""CPython stand-in for MicroPython's built-in `tls` module, over CPython's own ssl: what firmware/ uses
+of it, on any raw stream with readinto() and write(), with certificates and keys as DER.
+
+On MicroPython a raw stream reports "not now" as None and an error as a negative errno; so here.
+"""
+
+import os
+import ssl
+import tempfile
+
+PROTOCOL_TLS_CLIENT = ssl.PROTOCOL_TLS_CLIENT
+CERT_REQUIRED = ssl.CERT_REQUIRED
+
+_RECORD = 16384
+
+
+class SSLContext:
+    def __init__(self, protocol):
+        self._context = ssl.SSLContext(protocol)
+
+    @property
+    def verify_mode(self):
+        return self._context.verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, mode):
+        self._context.verify_mode = mode
+
+    def load_verify_locations(self, cadata):
+        self._context.load_verify_locations(cadata=bytes(cadata))
+
+    def load_cert_chain(self, cert, key):
+        # CPython loads files only; this one is there for a moment and for its owner alone.
+        pem = ssl.DER_cert_to_PEM_cert(bytes(cert)) + _key_pem(bytes(key))
+        handle, path = tempfile.mkstemp()
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(pem)
+            self._context.load_cert_chain(path)
+        finally:
+            os.unlink(path)
+
+    def wrap_socket(self, sock, server_hostname=None):
+        return _Stream(self._context, sock, server_hostname)
+
+
+def _key_pem(der):
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_der_private_key(der, None)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+class _Stream:
+    def __init__(self, context, raw, server_hostname):
+        self._raw = raw
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=server_hostname
+        )
+        self._buffer = bytearray(_RECORD)
+        self._run(self._tls.do_handshake)
+
+    def _run(self, function, *args):
+        while True:
+            try:
+                result = function(*args)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            except ssl.SSLError as error:
+                self._flush()
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise ValueError(str(error)) from error
+                if "ALERT" in str(error):
+                    raise OSError(-30592, str(error)) from error
+                raise OSError(-1, str(error)) from error
+            else:
+                self._flush()
+                return result
+
+    def _flush(self):
+        data = memoryview(self._outgoing.read())
+        while data:
+            data = data[_checked(self._raw.write(data)) :]
+
+    def _fill(self):
+        count = _checked(self._raw.readinto(self._buffer))
+        if count:
+            self._incoming.write(memoryview(self._buffer)[:count])
+        else:
+            self._incoming.write_eof()
+
+    def readinto(self, buf):
+        try:
+            return self._run(self._tls.read, len(buf), buf)
+        except OSError as error:
+            if "EOF" in str(error):
+                return 0
+            raise
+
+    def write(self, buf):
+        return self._run(self._tls.write, buf)
+
+    def close(self):
+        try:
+            self._tls.unwrap()
+        except (ssl.SSLError, OSError, ValueError):
+            pass
+        try:
+            self._flush()
+        except OSError:
+            pass
+
+
+def _checked(count):
+    if count is None:
+        raise OSError(11, "the raw stream does not wait")
+    if count < 0:
+        raise OSError(-count, os.strerror(-count))
+    return count
