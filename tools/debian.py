@@ -70,6 +70,14 @@ def mirrors(listing):
     return sorted(found, key=lambda u: not u.endswith("/debian"))
 
 
+def system_mirrors():
+    """Where this system's own apt gets Debian from."""
+    uris = mirrors(run("apt mirrors", ["apt-get", "update", "--print-uris"], 60))
+    if not uris:
+        raise Failed("this system's apt names no Debian archive (apt-get update --print-uris)")
+    return uris
+
+
 class Archive:
     """One release's packages, under a folder of ours. No call needs privilege."""
 
@@ -87,7 +95,7 @@ class Archive:
         if not have_apt():
             raise Failed("this system has no apt-get and dpkg-deb to fetch packages with")
         keyring = self.keyring or _keyring()
-        uris = self.uris or self._system_uris()
+        uris = self.uris or system_mirrors()
         for n, uri in enumerate(uris[:3]):
             self._configure(uri, keyring)
             say("reading the package lists of Debian %s (private apt state, signatures checked)"
@@ -144,13 +152,6 @@ class Archive:
         for deb in sorted(archives.glob("*.deb")):
             run("unpack package", ["dpkg-deb", "-x", deb, into], 120)
             deb.unlink()
-
-    def _system_uris(self):
-        out = run("apt mirrors", ["apt-get", "update", "--print-uris"], 60)
-        uris = mirrors(out)
-        if not uris:
-            raise Failed("this system's apt names no Debian archive (apt-get update --print-uris)")
-        return uris
 
     def _configure(self, uri, keyring):
         for d in ("state", "lists/partial", "cache/archives/partial", "log"):

@@ -8,7 +8,7 @@ privilege; root may also have missing compiler packages installed. Standard libr
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 (what an older one says here)
     sys.exit("[setup] Python 3.11 or newer is needed; this is %s (%s). Name another: make PYTHON=..."
              % (sys.version.split()[0], sys.executable))
 
