@@ -5,6 +5,7 @@ system itself uses. apt verifies the release's signature against Debian's archiv
 file against the signed lists; both are insisted on here, whatever the system's configuration says.
 """
 
+import functools
 import glob
 import os
 import pathlib
@@ -172,6 +173,12 @@ class Archive:
         return next((pathlib.Path(f) for f in found if not f.endswith((".asc", ".sig"))), None)
 
 
+@functools.lru_cache
+def archive():
+    """The one Archive of this process: its lists are fetched once."""
+    return Archive()
+
+
 def source_versions(listing, source):
     """The versions in `apt-cache showsrc`; a name that only builds a binary of that name is not one."""
     found = []
@@ -187,13 +194,10 @@ def install(packages):
     """Root only: apt-get install on the system itself, without questions."""
     say("installing %s (apt-get install)" % " ".join(packages))
     env = steps.clean_env(DEBIAN_FRONTEND="noninteractive")
-    wait = ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"]
-    cmd = ["apt-get", "install", "--no-install-recommends", *wait, *packages]
-    try:
-        run("apt install", cmd, 900, env=env)
-    except Failed:
-        steps.retry(run, "apt update system", ["apt-get", *wait, "update"], 300, env=env)
-        steps.retry(run, "apt install", cmd, 900, env=env)
+    apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"]
+    steps.retry(run, "apt update system", [*apt, "update"], 300, env=env)
+    cmd = [*apt, "install", "--no-install-recommends", *packages]
+    steps.retry(run, "apt install", cmd, 900, env=env)
 
 
 def _keyring():

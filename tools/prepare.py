@@ -67,7 +67,7 @@ def _create():
         run("venv", [*make, "--without-pip", VENV], 120)
         unpacked = BUILD / "apt" / "pip"
         shutil.rmtree(unpacked, ignore_errors=True)
-        debian.Archive().unpack(["python3-pip-whl"], unpacked)
+        debian.archive().unpack(["python3-pip-whl"], unpacked)
         wheel = next(unpacked.glob("usr/share/python-wheels/pip-*.whl"), None)
         if not wheel:
             raise Failed("python3-pip-whl holds no pip wheel")

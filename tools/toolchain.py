@@ -92,7 +92,7 @@ def source():
     stamp = HOME / "src.json"
     if src.exists() and steps.read_stamp(stamp).get("micropython") == VERSION:
         return src
-    archive = debian.Archive()
+    archive = debian.archive()
     versions = {
         "micropython": pick("micropython", archive.versions("micropython"), VERSION),
         "mbedtls": pick("mbedtls", archive.versions("mbedtls"), MBEDTLS),
@@ -284,19 +284,16 @@ def _flags_32bit():
     if not (objects.exists() and _compiles(cc)):
         say("32-bit libraries: unpacking them under build/ (nothing is installed)")
         shutil.rmtree(top, ignore_errors=True)
-        debian.Archive().unpack(
+        debian.archive().unpack(
             ["libc6-dev", "libc6-dev-i386", "libc6-i386", "linux-libc-dev",
              "lib32gcc-%s-dev" % major, "lib32gcc-s1"], top)
         _link(top / "lib32", "usr/lib32")
+        _link(top / "lib" / "ld-linux.so.2", "../usr/lib32/ld-linux.so.2")
         _link(top / "usr" / "include" / "asm", "x86_64-linux-gnu/asm")
-        for name in ("m", "dl", "rt", "pthread", "resolv"):
-            for real in sorted(lib.glob("lib%s.so.[0-9]" % name)):
-                _link(lib / ("lib%s.so" % name), real.name)
         if not _compiles(cc):
-            raise Failed("no 32-bit compiler (package gcc-multilib)")
+            raise Failed("gcc makes no 32-bit programs (package gcc-multilib)")
     # The program must find these libraries when it runs, for the system has none of 32 bits.
-    loader = next(iter([*lib.glob("ld-linux.so.2"), *top.glob("lib/ld-linux.so.2")]), None)
-    extra = "-Wl,--dynamic-linker=%s -Wl,-rpath=%s" % (loader, lib)
+    extra = "-Wl,--dynamic-linker=%s/ld-linux.so.2 -Wl,-rpath=%s" % (lib, lib)
     return ["CC=" + " ".join(cc), "LDFLAGS_EXTRA=" + extra]
 
 
@@ -338,7 +335,7 @@ def _build_env():
 
 def _from_packages(target):
     """Debian's own build with its libraries, unpacked and run by its own loader."""
-    archive = debian.Archive()
+    archive = debian.archive()
     offered = run("apt policy", ["apt-cache", "madison", "micropython"], 60, env=archive.ready())
     pick("micropython", re.findall(r"\| *(\S+) *\|", offered), VERSION)
     top = HOME / target / "root"
