@@ -1,0 +1,190 @@
+"""Provision one meter: its key, first certificate and request, and its objects on the server.
+
+    python -m tools.provision --state state --device meter-0001 --out meter-0001 --life 86400
+
+The folder gets key.der (SEC1 ECPrivateKey), cert.der, csr.der (PKCS#10, for Re-certify),
+server_ca.der (to trust the server by), meter_ca.der (the issuer of the meter's certificates) and
+config.json, all readable by their owner only. Works while a server runs on the same state folder.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+import sys
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization as ser
+
+from .refserver import direct, ttlv
+from .refserver.authority import SERVER_CA, Authority, new_key, subject_for, write_private
+from .refserver.certificates import certificate_object, der
+from .refserver.cryptoenums import CryptographicAlgorithm, KeyFormatType
+from .refserver.cryptoenums import CryptographicUsageMask as Mask
+from .refserver.engine import Engine
+from .refserver.enums import LinkType, ObjectType, Operation, UsageLimitsUnit
+from .refserver.errors import KmipError
+from .refserver.keyformats import spki
+from .refserver.managed import link_item
+from .refserver.tags import Tag as T
+
+CONFIG = "config.json"
+_UNITS = {"byte": UsageLimitsUnit.BYTE, "object": UsageLimitsUnit.OBJECT}
+
+
+class ProvisionError(Exception):
+    """Why a device was not provisioned."""
+
+
+def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte", key_bits=128,
+              host="127.0.0.1", port=None, server_name=None):
+    """Provision a device; returns config.json's content.
+
+    state        the server's state folder
+    out          the device's folder; made if absent. If it holds this very device's finished
+                 provisioning already, that is returned and nothing is changed
+    life         seconds of the first certificate (default: the server's setting)
+    usage_total  Usage Limits Total of the AES key, in usage_unit ("byte" or "object")
+    key_bits     128 or 256
+    """
+    out = Path(out)
+    engine = Engine(state, life=life)
+    try:
+        done = _finished(engine, device, out)
+        if done is not None:
+            return done
+        return _provision(engine, device, out, usage_total, _UNITS[usage_unit], key_bits, {
+            "device": device, "host": host, "port": port,
+            "server_name": server_name or engine.options.name, "usage_unit": usage_unit,
+            "usage_total": usage_total, "key_bits": key_bits})
+    finally:
+        engine.close()
+
+
+def _finished(engine, device, out):
+    """The configuration of an earlier, finished run for the same device, or None."""
+    path = out / CONFIG
+    if not path.exists():
+        if out.exists() and any(out.iterdir()):
+            raise ProvisionError("%s is not empty and holds no finished provisioning" % out)
+        return None
+    config = json.loads(path.read_text())
+    if config.get("device") != device:
+        raise ProvisionError("%s belongs to device %s" % (out, config.get("device")))
+    with engine.store.transaction(write=False) as transaction:
+        for name in ("key_uid", "cert_uid", "public_key_uid"):
+            managed = transaction.load(config.get(name, ""))
+            if managed is None or managed.owner != device:
+                raise ProvisionError("%s was provisioned against another server state" % out)
+    return config
+
+
+def _provision(engine, device, out, usage_total, unit, key_bits, config):
+    if key_bits not in (128, 256):
+        raise ProvisionError("an AES key of %d bits is not offered; 128 or 256" % key_bits)
+    if usage_total < 1:
+        raise ProvisionError("the usage total must be positive")
+    identity = engine.add_device(device)
+    with engine.store.transaction(write=False) as transaction:
+        if transaction.uids_of(device):
+            raise ProvisionError("device %s has objects on this server already" % device)
+    key = new_key()
+    subject = subject_for(engine.options.subject, device)
+    now = engine.now()
+    certificate = engine.meter_ca.issue_client(
+        subject, key.public_key(), now, engine.options.life)
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(
+        key, hashes.SHA256())
+    uids = _register(engine, identity, certificate, usage_total, unit, key_bits, now)
+    config.update(uids)
+    _write(out, engine, key, certificate, request, config)
+    return config
+
+
+def _register(engine, identity, certificate, usage_total, unit, key_bits, now):
+    """The three objects, through the same operations a client would use."""
+    server = direct.Direct(engine, identity)
+    device = identity.device
+    public = spki(certificate.public_key())
+    mask = ttlv.integer(T.CRYPTOGRAPHIC_USAGE_MASK, Mask.VERIFY)
+
+    def named(name):
+        return direct.attribute("Name", direct.name_item("%s/%s" % (device, name)))
+
+    active = direct.attribute("Activation Date", ttlv.date_time(T.ACTIVATION_DATE, now))
+    public_uid = server.register(
+        ObjectType.PUBLIC_KEY,
+        direct.key_object(T.PUBLIC_KEY, KeyFormatType.X509, public,
+                          CryptographicAlgorithm.ECDSA, 256),
+        named("key/" + hashlib.sha256(public).hexdigest()[:32]), active,
+        direct.attribute("Cryptographic Usage Mask", mask))
+    cert_uid = server.register(
+        ObjectType.CERTIFICATE, certificate_object(der(certificate)),
+        named("certificate"), active, direct.attribute("Cryptographic Usage Mask", mask),
+        direct.attribute("Link", link_item(LinkType.PUBLIC_KEY_LINK, public_uid)))
+    server.call(
+        Operation.ADD_ATTRIBUTE, ttlv.text(T.UNIQUE_IDENTIFIER, public_uid),
+        direct.attribute("Link", link_item(LinkType.CERTIFICATE_LINK, cert_uid)))
+    key_uid = server.register(
+        ObjectType.SYMMETRIC_KEY,
+        direct.key_object(T.SYMMETRIC_KEY, KeyFormatType.RAW, secrets.token_bytes(key_bits // 8),
+                          CryptographicAlgorithm.AES, key_bits),
+        named("usage"), active,
+        direct.attribute("Cryptographic Usage Mask", ttlv.integer(
+            T.CRYPTOGRAPHIC_USAGE_MASK, Mask.ENCRYPT | Mask.MAC_GENERATE)),
+        direct.attribute("Usage Limits", ttlv.structure(
+            T.USAGE_LIMITS, ttlv.long_integer(T.USAGE_LIMITS_TOTAL, usage_total),
+            ttlv.enumeration(T.USAGE_LIMITS_UNIT, unit))))
+    return {"key_uid": key_uid, "cert_uid": cert_uid, "public_key_uid": public_uid}
+
+
+def _write(out, engine, key, certificate, request, config):
+    """The device's files; config.json last, so that a folder with it is whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    os.chmod(out, 0o700)
+    files = {
+        "key.der": key.private_bytes(
+            ser.Encoding.DER, ser.PrivateFormat.TraditionalOpenSSL, ser.NoEncryption()),
+        "cert.der": der(certificate),
+        "csr.der": request.public_bytes(ser.Encoding.DER),
+        "server_ca.der": Authority.load(engine.folder, SERVER_CA).der,
+        "meter_ca.der": engine.meter_ca.der,
+        CONFIG: (json.dumps(config, indent=1) + "\n").encode(),
+    }
+    for name, data in files.items():
+        write_private(out / name, data)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.provision", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", required=True, help="the server's state folder")
+    parser.add_argument("--device", required=True, help="device id: the CN of its certificate")
+    parser.add_argument("--out", required=True, help="the device's folder, new or empty")
+    parser.add_argument("--life", type=int, metavar="SECONDS",
+                        help="life of the first certificate (default: the server's setting)")
+    parser.add_argument("--usage-total", type=int, default=1000, metavar="N",
+                        help="how much the AES key may protect (default 1000)")
+    parser.add_argument("--usage-unit", choices=sorted(_UNITS), default="byte")
+    parser.add_argument("--key-bits", type=int, choices=(128, 256), default=128)
+    parser.add_argument("--host", default="127.0.0.1", help="where the device finds the server")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--server-name", help="the name in the server's certificate")
+    arguments = vars(parser.parse_args(argv))
+    try:
+        config = provision(arguments.pop("state"), arguments.pop("device"),
+                           arguments.pop("out"), **arguments)
+    except (ProvisionError, KmipError, OSError, ValueError, sqlite3.Error) as error:
+        print("provision: %s" % error, file=sys.stderr)
+        return 1
+    print("provisioned %(device)s: certificate %(cert_uid)s, key %(key_uid)s" % config)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

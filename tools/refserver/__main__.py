@@ -1,0 +1,85 @@
+"""Command line: python -m tools.refserver init | serve."""
+
+import argparse
+import signal
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+from .server import DEFAULT_PORT, Server
+from .setup import init
+
+_EXAMPLES = """examples:
+  python -m tools.refserver init --dir state --name kmip.example --life 86400
+  python -m tools.provision --state state --device meter-0001 --out meter-0001
+  python -m tools.refserver serve --dir state --listen 127.0.0.1:5696 -v
+  python -m tools.refserver serve --dir state --listen 127.0.0.1:0 --port-file port
+"""
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.refserver", description="A strict KMIP server for tests.",
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("init", help="make a state folder: two CAs, an empty store")
+    make.add_argument("--dir", required=True, help="the state folder")
+    make.add_argument("--name", default="localhost",
+                      help="the server's DNS name, beside localhost and 127.0.0.1")
+    make.add_argument("--life", type=int, metavar="SECONDS",
+                      help="life of the certificates it issues (default: a year)")
+    make.add_argument("--subject", metavar="TEMPLATE",
+                      help="a device's distinguished name (default: CN={device})")
+    serve = commands.add_parser("serve", help="serve until interrupted")
+    serve.add_argument("--dir", required=True, help="the state folder")
+    serve.add_argument("--listen", default="127.0.0.1:%d" % DEFAULT_PORT, metavar="HOST:PORT",
+                       help="default 127.0.0.1:%d; port 0 takes a free one" % DEFAULT_PORT)
+    serve.add_argument("--port-file", metavar="FILE", help="write the port there once it listens")
+    serve.add_argument("--life", type=int, metavar="SECONDS", help="overrides the state folder's")
+    serve.add_argument("--allow-sha1-requests", action="store_true", default=None,
+                       help="accept certificate requests signed with SHA-1 (old test cases)")
+    serve.add_argument("-v", "--verbose", action="count", default=0,
+                       help="one line a request; twice: also hex and the decoded message,"
+                            " key material always redacted")
+    return parser.parse_args(argv)
+
+
+def _split(listen):
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("--listen takes HOST:PORT, not %r" % listen)
+    return host.strip("[]"), int(port)
+
+
+def _serve(arguments):
+    host, port = _split(arguments.listen)
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    with Server(arguments.dir, host, port, verbose=arguments.verbose, life=arguments.life,
+                allow_sha1_requests=arguments.allow_sha1_requests) as server:
+        if arguments.port_file:
+            part = Path(arguments.port_file + ".part")
+            part.write_text("%d\n" % server.port)
+            part.replace(arguments.port_file)
+        print("listening on %s:%d" % (host, server.port), flush=True)
+        done.wait()
+
+
+def main(argv=None):
+    arguments = _arguments(argv)
+    try:
+        if arguments.command == "init":
+            init(arguments.dir, arguments.name, arguments.life, arguments.subject)
+            print("made %s" % arguments.dir)
+        else:
+            _serve(arguments)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        print("refserver: %s" % error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The two certification authorities of a state folder: one for servers, one for meters.
+
+They are separate so that no meter's certificate can ever pass for a server's, nor the reverse.
+Both are EC P-256 and self-signed; neither has intermediates.
+"""
+
+import datetime
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization as ser
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+SERVER_CA = "server-ca"
+METER_CA = "meter-ca"
+CA_YEARS = 15
+
+
+def write_private(path, data):
+    """Write a file that only its owner can read; it replaces an older one as a whole."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def new_serial():
+    """A random serial number of 64 to 159 bits (RFC 5280 allows 20 bytes, sign included)."""
+    return secrets.randbits(159) | 1 << 64
+
+
+def _when(seconds):
+    return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+
+
+def _key_usage(**wanted):
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+             "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
+
+
+class Authority:
+    """A CA: its certificate and key, and what it signs.
+
+    clock gives the time in seconds; it is called for the start of a certificate's life.
+    """
+
+    def __init__(self, certificate, key):
+        self.certificate = certificate
+        self._key = key
+
+    @classmethod
+    def create(cls, folder, stem, common_name, now):
+        """Make a new CA and write STEM.crt (PEM) and STEM.key (PEM, 0600) into the folder."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name).issuer_name(name).public_key(key.public_key())
+            .serial_number(new_serial())
+            .not_valid_before(_when(now - 3600))
+            .not_valid_after(_when(now + CA_YEARS * 365 * 86400))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+            .add_extension(ski, critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        folder = Path(folder)
+        write_private(folder / (stem + ".key"), private_pem(key))
+        (folder / (stem + ".crt")).write_bytes(certificate.public_bytes(ser.Encoding.PEM))
+        return cls(certificate, key)
+
+    @classmethod
+    def load(cls, folder, stem):
+        """The CA that create() wrote."""
+        folder = Path(folder)
+        certificate = x509.load_pem_x509_certificate((folder / (stem + ".crt")).read_bytes())
+        key = ser.load_pem_private_key((folder / (stem + ".key")).read_bytes(), None)
+        return cls(certificate, key)
+
+    @property
+    def der(self):
+        return self.certificate.public_bytes(ser.Encoding.DER)
+
+    def _builder(self, subject, public_key, start, life):
+        ski = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        end = min(_when(start + life), self.certificate.not_valid_after_utc)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject).issuer_name(self.certificate.subject).public_key(public_key)
+            .serial_number(new_serial())
+            .not_valid_before(_when(start)).not_valid_after(end)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(digital_signature=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value),
+                critical=False)
+        )
+
+    def issue_client(self, subject, public_key, start, life, alternative_names=None):
+        """A client certificate: digitalSignature, clientAuth, no CA. start and life in seconds."""
+        builder = self._builder(subject, public_key, start, life).add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        if alternative_names:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName(alternative_names), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def issue_server(self, names, public_key, start, life):
+        """A server certificate for these DNS names and addresses; the first is its CN."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+        return (
+            self._builder(subject, public_key, start, life)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+                           critical=False)
+            .add_extension(alternatives, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+
+
+def _general_name(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def new_key():
+    """A new EC P-256 private key."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def private_pem(key):
+    return key.private_bytes(
+        ser.Encoding.PEM, ser.PrivateFormat.TraditionalOpenSSL, ser.NoEncryption())
+
+
+def subject_for(template, device):
+    """The distinguished name of a device: an RFC 4514 template with {device} in its CN."""
+    return x509.Name.from_rfc4514_string(template.replace("{device}", device))

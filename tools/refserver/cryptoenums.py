@@ -1,0 +1,381 @@
+"""Enumerations of cryptography: algorithms, formats, modes, curves.
+
+Each value knows the versions it belongs to (since, until), written 10 to 14, 20, 21.
+"""
+
+from .enums import Versioned
+
+
+class CryptographicAlgorithm(Versioned):
+    DES = 0x1
+    TRIPLE_DES = 0x2
+    AES = 0x3
+    RSA = 0x4
+    DSA = 0x5
+    ECDSA = 0x6
+    HMAC_SHA1 = 0x7
+    HMAC_SHA224 = 0x8
+    HMAC_SHA256 = 0x9
+    HMAC_SHA384 = 0xA
+    HMAC_SHA512 = 0xB
+    HMAC_MD5 = 0xC
+    DH = 0xD
+    ECDH = 0xE
+    ECMQV = 0xF
+    BLOWFISH = 0x10
+    CAMELLIA = 0x11
+    CAST5 = 0x12
+    IDEA = 0x13
+    MARS = 0x14
+    RC2 = 0x15
+    RC4 = 0x16
+    RC5 = 0x17
+    SKIPJACK = 0x18
+    TWOFISH = 0x19
+    EC = 0x1A, 12
+    ONE_TIME_PAD = 0x1B, 13
+    CHACHA20 = 0x1C, 14
+    POLY1305 = 0x1D, 14
+    CHACHA20POLY1305 = 0x1E, 14
+    SHA3_224 = 0x1F, 14
+    SHA3_256 = 0x20, 14
+    SHA3_384 = 0x21, 14
+    SHA3_512 = 0x22, 14
+    HMAC_SHA3_224 = 0x23, 14
+    HMAC_SHA3_256 = 0x24, 14
+    HMAC_SHA3_384 = 0x25, 14
+    HMAC_SHA3_512 = 0x26, 14
+    SHAKE_128 = 0x27, 14
+    SHAKE_256 = 0x28, 14
+    ARIA = 0x29, 20
+    SEED = 0x2A, 20
+    SM2 = 0x2B, 20
+    SM3 = 0x2C, 20
+    SM4 = 0x2D, 20
+    GOST_R_34_10_2012 = 0x2E, 20
+    GOST_R_34_11_2012 = 0x2F, 20
+    GOST_R_34_13_2015 = 0x30, 20
+    GOST_28147_89 = 0x31, 20
+    XMSS = 0x32, 20
+    SPHINCS_256 = 0x33, 20
+    MCELIECE = 0x34, 20
+    MCELIECE_6960119 = 0x35, 20
+    MCELIECE_8192128 = 0x36, 20
+    ED25519 = 0x37, 20
+    ED448 = 0x38, 20
+
+
+class KeyFormatType(Versioned):
+    RAW = 0x1
+    OPAQUE = 0x2
+    PKCS1 = 0x3
+    PKCS8 = 0x4
+    X509 = 0x5
+    ECPRIVATEKEY = 0x6
+    TRANSPARENT_SYMMETRIC_KEY = 0x7
+    TRANSPARENT_DSA_PRIVATE_KEY = 0x8
+    TRANSPARENT_DSA_PUBLIC_KEY = 0x9
+    TRANSPARENT_RSA_PRIVATE_KEY = 0xA
+    TRANSPARENT_RSA_PUBLIC_KEY = 0xB
+    TRANSPARENT_DH_PRIVATE_KEY = 0xC
+    TRANSPARENT_DH_PUBLIC_KEY = 0xD
+    TRANSPARENT_ECDSA_PRIVATE_KEY = 0xE, 10, 14
+    TRANSPARENT_ECDSA_PUBLIC_KEY = 0xF, 10, 14
+    TRANSPARENT_ECDH_PRIVATE_KEY = 0x10, 10, 14
+    TRANSPARENT_ECDH_PUBLIC_KEY = 0x11, 10, 14
+    TRANSPARENT_ECMQV_PRIVATE_KEY = 0x12, 10, 14
+    TRANSPARENT_ECMQV_PUBLIC_KEY = 0x13, 10, 14
+    TRANSPARENT_EC_PRIVATE_KEY = 0x14, 13
+    TRANSPARENT_EC_PUBLIC_KEY = 0x15, 13
+    PKCS12 = 0x16, 14
+    PKCS10 = 0x17, 20
+
+
+class KeyCompressionType(Versioned):
+    EC_PUBLIC_KEY_TYPE_UNCOMPRESSED = 0x1
+    EC_PUBLIC_KEY_TYPE_X9_62_COMPRESSED_PRIME = 0x2
+    EC_PUBLIC_KEY_TYPE_X9_62_COMPRESSED_CHAR2 = 0x3
+    EC_PUBLIC_KEY_TYPE_X9_62_HYBRID = 0x4
+
+
+class KeyWrapType(Versioned):
+    NOT_WRAPPED = 0x1, 14
+    AS_REGISTERED = 0x2, 14
+
+
+class WrappingMethod(Versioned):
+    ENCRYPT = 0x1
+    MAC_SIGN = 0x2
+    ENCRYPT_THEN_MAC_SIGN = 0x3
+    MAC_SIGN_THEN_ENCRYPT = 0x4
+    TR_31 = 0x5
+
+
+class EncodingOption(Versioned):
+    NO_ENCODING = 0x1, 11
+    TTLV_ENCODING = 0x2, 11
+
+
+class SecretDataType(Versioned):
+    PASSWORD = 0x1
+    SEED = 0x2
+
+
+class DigitalSignatureAlgorithm(Versioned):
+    MD2_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x1, 11
+    MD5_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x2, 11
+    SHA_1_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x3, 11
+    SHA_224_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x4, 11
+    SHA_256_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x5, 11
+    SHA_384_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x6, 11
+    SHA_512_WITH_RSA_ENCRYPTION_PKCS1_V1_5 = 0x7, 11
+    RSASSA_PSS_PKCS1_V2_1 = 0x8, 11
+    DSA_WITH_SHA_1 = 0x9, 11
+    DSA_WITH_SHA224 = 0xA, 11
+    DSA_WITH_SHA256 = 0xB, 11
+    ECDSA_WITH_SHA_1 = 0xC, 11
+    ECDSA_WITH_SHA224 = 0xD, 11
+    ECDSA_WITH_SHA256 = 0xE, 11
+    ECDSA_WITH_SHA384 = 0xF, 11
+    ECDSA_WITH_SHA512 = 0x10, 11
+    SHA3_256_WITH_RSA_ENCRYPTION = 0x11, 14
+    SHA3_384_WITH_RSA_ENCRYPTION = 0x12, 14
+    SHA3_512_WITH_RSA_ENCRYPTION = 0x13, 14
+
+
+class HashingAlgorithm(Versioned):
+    MD2 = 0x1
+    MD4 = 0x2
+    MD5 = 0x3
+    SHA_1 = 0x4
+    SHA_224 = 0x5
+    SHA_256 = 0x6
+    SHA_384 = 0x7
+    SHA_512 = 0x8
+    RIPEMD_160 = 0x9
+    TIGER = 0xA
+    WHIRLPOOL = 0xB
+    SHA_512_224 = 0xC, 12
+    SHA_512_256 = 0xD, 12
+    SHA_3_224 = 0xE, 14
+    SHA_3_256 = 0xF, 14
+    SHA_3_384 = 0x10, 14
+    SHA_3_512 = 0x11, 14
+
+
+class CryptographicUsageMask(Versioned):
+    SIGN = 0x1
+    VERIFY = 0x2
+    ENCRYPT = 0x4
+    DECRYPT = 0x8
+    WRAP_KEY = 0x10
+    UNWRAP_KEY = 0x20
+    EXPORT = 0x40, 10, 14
+    MAC_GENERATE = 0x80
+    MAC_VERIFY = 0x100
+    DERIVE_KEY = 0x200
+    CONTENT_COMMITMENT = 0x400, 10, 14
+    KEY_AGREEMENT = 0x800
+    CERTIFICATE_SIGN = 0x1000
+    CRL_SIGN = 0x2000
+    GENERATE_CRYPTOGRAM = 0x4000, 10, 14
+    VALIDATE_CRYPTOGRAM = 0x8000, 10, 14
+    TRANSLATE_ENCRYPT = 0x10000, 10, 14
+    TRANSLATE_DECRYPT = 0x20000, 10, 14
+    TRANSLATE_WRAP = 0x40000, 10, 14
+    TRANSLATE_UNWRAP = 0x80000, 10, 14
+    AUTHENTICATE = 0x100000, 20
+    UNRESTRICTED = 0x200000, 20
+    FPE_ENCRYPT = 0x400000, 20
+    FPE_DECRYPT = 0x800000, 20
+
+
+class DerivationMethod(Versioned):
+    PBKDF2 = 0x1
+    HASH = 0x2
+    HMAC = 0x3
+    ENCRYPT = 0x4
+    NIST800_108_C = 0x5
+    NIST800_108_F = 0x6
+    NIST800_108_DPI = 0x7
+    ASYMMETRIC_KEY = 0x8, 14
+    AWS_SIGNATURE_VERSION_4 = 0x9, 20
+    HKDF = 0xA, 20
+
+
+class SplitKeyMethod(Versioned):
+    XOR = 0x1
+    POLYNOMIAL_SHARING_GF_2_16 = 0x2
+    POLYNOMIAL_SHARING_PRIME_FIELD = 0x3
+    POLYNOMIAL_SHARING_GF_2_8 = 0x4, 12
+
+
+class BlockCipherMode(Versioned):
+    CBC = 0x1
+    ECB = 0x2
+    PCBC = 0x3
+    CFB = 0x4
+    OFB = 0x5
+    CTR = 0x6
+    CMAC = 0x7
+    CCM = 0x8
+    GCM = 0x9
+    CBC_MAC = 0xA
+    XTS = 0xB
+    AESKEYWRAPPADDING = 0xC
+    NISTKEYWRAP = 0xD
+    X9_102_AESKW = 0xE
+    X9_102_TDKW = 0xF
+    X9_102_AKW1 = 0x10
+    X9_102_AKW2 = 0x11
+    AEAD = 0x12, 14
+
+
+class PaddingMethod(Versioned):
+    NONE = 0x1
+    OAEP = 0x2
+    PKCS5 = 0x3
+    SSL3 = 0x4
+    ZEROS = 0x5
+    ANSI_X9_23 = 0x6
+    ISO_10126 = 0x7
+    PKCS1_V1_5 = 0x8
+    X9_31 = 0x9
+    PSS = 0xA
+
+
+class KeyRoleType(Versioned):
+    BDK = 0x1
+    CVK = 0x2
+    DEK = 0x3
+    MKAC = 0x4
+    MKSMC = 0x5
+    MKSMI = 0x6
+    MKDAC = 0x7
+    MKDN = 0x8
+    MKCP = 0x9
+    MKOTH = 0xA
+    KEK = 0xB
+    MAC16609 = 0xC
+    MAC97971 = 0xD
+    MAC97972 = 0xE
+    MAC97973 = 0xF
+    MAC97974 = 0x10
+    MAC97975 = 0x11
+    ZPK = 0x12
+    PVKIBM = 0x13
+    PVKPVV = 0x14
+    PVKOTH = 0x15
+    DUKPT = 0x16, 14
+    IV = 0x17, 14
+    TRKBK = 0x18, 14
+
+
+class RecommendedCurve(Versioned):
+    P_192 = 0x1
+    K_163 = 0x2
+    B_163 = 0x3
+    P_224 = 0x4
+    K_233 = 0x5
+    B_233 = 0x6
+    P_256 = 0x7
+    K_283 = 0x8
+    B_283 = 0x9
+    P_384 = 0xA
+    K_409 = 0xB
+    B_409 = 0xC
+    P_521 = 0xD
+    K_571 = 0xE
+    B_571 = 0xF
+    SECP112R1 = 0x10, 12
+    SECP112R2 = 0x11, 12
+    SECP128R1 = 0x12, 12
+    SECP128R2 = 0x13, 12
+    SECP160K1 = 0x14, 12
+    SECP160R1 = 0x15, 12
+    SECP160R2 = 0x16, 12
+    SECP192K1 = 0x17, 12
+    SECP224K1 = 0x18, 12
+    SECP256K1 = 0x19, 12
+    SECT113R1 = 0x1A, 12
+    SECT113R2 = 0x1B, 12
+    SECT131R1 = 0x1C, 12
+    SECT131R2 = 0x1D, 12
+    SECT163R1 = 0x1E, 12
+    SECT193R1 = 0x1F, 12
+    SECT193R2 = 0x20, 12
+    SECT239K1 = 0x21, 12
+    ANSIX9P192V2 = 0x22, 12
+    ANSIX9P192V3 = 0x23, 12
+    ANSIX9P239V1 = 0x24, 12
+    ANSIX9P239V2 = 0x25, 12
+    ANSIX9P239V3 = 0x26, 12
+    ANSIX9C2PNB163V1 = 0x27, 12
+    ANSIX9C2PNB163V2 = 0x28, 12
+    ANSIX9C2PNB163V3 = 0x29, 12
+    ANSIX9C2PNB176V1 = 0x2A, 12
+    ANSIX9C2TNB191V1 = 0x2B, 12
+    ANSIX9C2TNB191V2 = 0x2C, 12
+    ANSIX9C2TNB191V3 = 0x2D, 12
+    ANSIX9C2PNB208W1 = 0x2E, 12
+    ANSIX9C2TNB239V1 = 0x2F, 12
+    ANSIX9C2TNB239V2 = 0x30, 12
+    ANSIX9C2TNB239V3 = 0x31, 12
+    ANSIX9C2PNB272W1 = 0x32, 12
+    ANSIX9C2PNB304W1 = 0x33, 12
+    ANSIX9C2TNB359V1 = 0x34, 12
+    ANSIX9C2PNB368W1 = 0x35, 12
+    ANSIX9C2TNB431R1 = 0x36, 12
+    BRAINPOOLP160R1 = 0x37, 12
+    BRAINPOOLP160T1 = 0x38, 12
+    BRAINPOOLP192R1 = 0x39, 12
+    BRAINPOOLP192T1 = 0x3A, 12
+    BRAINPOOLP224R1 = 0x3B, 12
+    BRAINPOOLP224T1 = 0x3C, 12
+    BRAINPOOLP256R1 = 0x3D, 12
+    BRAINPOOLP256T1 = 0x3E, 12
+    BRAINPOOLP320R1 = 0x3F, 12
+    BRAINPOOLP320T1 = 0x40, 12
+    BRAINPOOLP384R1 = 0x41, 12
+    BRAINPOOLP384T1 = 0x42, 12
+    BRAINPOOLP512R1 = 0x43, 12
+    BRAINPOOLP512T1 = 0x44, 12
+    CURVE25519 = 0x45, 20
+    CURVE448 = 0x46, 20
+
+
+class MaskGenerator(Versioned):
+    MGF1 = 0x1, 14
+
+
+class RNGAlgorithm(Versioned):
+    UNSPECIFIED = 0x1, 13
+    FIPS_186_2 = 0x2, 13
+    DRBG = 0x3, 13
+    NRBG = 0x4, 13
+    ANSI_X9_31 = 0x5, 13
+    ANSI_X9_62 = 0x6, 13
+
+
+class DRBGAlgorithm(Versioned):
+    UNSPECIFIED = 0x1, 13
+    DUAL_EC = 0x2, 13
+    HASH = 0x3, 13
+    HMAC = 0x4, 13
+    CTR = 0x5, 13
+
+
+class FIPS186Variation(Versioned):
+    UNSPECIFIED = 0x1, 13
+    GP_X_ORIGINAL = 0x2, 13
+    GP_X_CHANGE_NOTICE = 0x3, 13
+    X_ORIGINAL = 0x4, 13
+    X_CHANGE_NOTICE = 0x5, 13
+    K_ORIGINAL = 0x6, 13
+    K_CHANGE_NOTICE = 0x7, 13
+
+
+class RNGMode(Versioned):
+    UNSPECIFIED = 0x1, 13
+    SHARED_INSTANTIATION = 0x2, 13
+    NON_SHARED_INSTANTIATION = 0x3, 13

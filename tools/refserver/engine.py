@@ -1,0 +1,237 @@
+"""The engine: request bytes and an identity in, response bytes out. It knows no socket."""
+
+import time
+import uuid
+from pathlib import Path
+
+from . import message, policy, state, ttlv
+from .authority import METER_CA, Authority
+from .context import Batch, Context
+from .enums import Operation, State
+from .errors import KmipError, Reason, invalid_message
+from .message import Answer
+from .operations import OPERATIONS
+from .options import Options
+from .policy import Identity
+from .schema import parse
+from .store import Store
+
+DATABASE = "objects.db"
+
+
+class Outcome:
+    """What handling one request came to: for logs and tests."""
+
+    def __init__(self, identity):
+        self.identity = identity
+        self.version = message.OLDEST
+        self.answers = []
+        self.response = b""
+        self.close = False  # the connection cannot be trusted or is not wanted any more
+
+
+class Engine:
+    """Answers requests against a state folder.
+
+    clock    gives the time in seconds (an int or a float)
+    new_uid  gives a new Unique Identifier
+    Other keyword arguments override settings of the folder's config.json (see Options).
+    It may be called from several threads.
+    """
+
+    def __init__(self, folder, clock=time.time, new_uid=None, **overrides):
+        self.folder = Path(folder)
+        self.options = Options.load(folder, **overrides)
+        self.store = Store(self.folder / DATABASE)
+        self.meter_ca = Authority.load(self.folder, METER_CA)
+        self.operations = dict(OPERATIONS)
+        self.new_uid = new_uid or (lambda: str(uuid.uuid4()))
+        self._clock = clock
+
+    def close(self):
+        self.store.close()
+
+    def now(self):
+        """The time in whole seconds."""
+        return int(self._clock())
+
+    # identities
+
+    def add_device(self, device, common_name=None, role=policy.DEVICE):
+        """Let a client certificate's CN (the device id itself by default) act for a device."""
+        policy.check_device_id(device)
+        common_name = policy.check_device_id(common_name or device)
+        if role not in policy.ROLES:
+            raise ValueError("role %r is none of %s" % (role, ", ".join(policy.ROLES)))
+        with self.store.transaction() as transaction:
+            transaction.put_device(common_name, device, role)
+        return Identity(device, role, common_name)
+
+    def revoke_device(self, device, revoked=True):
+        """Refuse every identity of a device from now on."""
+        with self.store.transaction() as transaction:
+            if not transaction.revoke_device(device, revoked):
+                raise ValueError("there is no device %r" % device)
+
+    def identify(self, common_name, fingerprint=None):
+        """The Identity of a client certificate's CN; None if the table does not know it."""
+        with self.store.transaction(write=False) as transaction:
+            row = transaction.device(common_name)
+        if row is None:
+            return None
+        return Identity(row[0], row[1], common_name, fingerprint)
+
+    def _check_identity(self, identity):
+        """Authentication Not Successful for an unknown or revoked one; asked at each request."""
+        failed = Reason.AUTHENTICATION_NOT_SUCCESSFUL
+        if identity is None:
+            raise KmipError(failed, "the client certificate names no known device")
+        with self.store.transaction(write=False) as transaction:
+            row = transaction.device(identity.common_name)
+            if row is None or row[0] != identity.device or row[1] != identity.role:
+                raise KmipError(failed, "the device is not known")
+            if row[2]:
+                raise KmipError(failed, "the device is revoked")
+            if identity.fingerprint is not None:
+                uid = transaction.certificate_uid(identity.fingerprint)
+                managed = uid and transaction.load(uid)
+                if managed and self._revoked(managed):
+                    raise KmipError(failed, "the client certificate is revoked")
+
+    def _revoked(self, managed):
+        now = state.current(managed, self.now())
+        return managed.get("Revocation Reason") is not None and now in (
+            State.DEACTIVATED, State.COMPROMISED, State.DESTROYED, State.DESTROYED_COMPROMISED)
+
+    # requests
+
+    def handle(self, request, identity):
+        """The response to a request, both as bytes. It raises nothing for bad input."""
+        return self.process(request, identity).response
+
+    def process(self, data, identity):
+        """The same, as an Outcome."""
+        outcome = Outcome(identity)
+        now = self.now()
+        try:
+            tree = ttlv.decode(data)
+        except ttlv.TTLVError as error:
+            outcome.close = True
+            return self._refuse(outcome, now, invalid_message("the message is malformed: %s"
+                                                              % error))
+        claimed = message.salvage_version(tree)
+        if claimed is not None and claimed[0] == 1 and claimed[1] >= 0:
+            outcome.version = min(10 + claimed[1], message.NEWEST)
+        try:
+            request = message.parse_request(tree)
+            self._check_identity(identity)
+        except KmipError as error:
+            outcome.close = error.reason == Reason.AUTHENTICATION_NOT_SUCCESSFUL
+            return self._refuse(outcome, now, error)
+        self._run_batch(request, outcome, now)
+        return outcome
+
+    def _refuse(self, outcome, now, error):
+        outcome.answers = [Answer.failed(error, outcome.version)]
+        outcome.response = message.refusal(outcome.version, now, error)
+        return outcome
+
+    def _run_batch(self, request, outcome, now):
+        batch = Batch(request)
+        room = _Room(request, now)
+        for position, item in enumerate(request.items):
+            answer = self._run_item(request, batch, item, outcome.identity, room, position)
+            outcome.answers.append(answer)
+            if answer.reason is not None and (batch.halted or not request.continues):
+                break
+        outcome.response = room.response()
+
+    def _run_item(self, request, batch, item, identity, room, position):
+        """Run one item in its own transaction; what does not fit into the answer is undone."""
+        try:
+            module = self._module(request, item, identity)
+            fields = parse(item.request_payload, module.FIELDS, request.version, request.lenient)
+            placeholder = batch.placeholder
+            prepared = module.prepare(request.version, fields) if hasattr(
+                module, "prepare") else None
+            try:
+                with self.store.transaction(module.WRITES) as transaction:
+                    context = Context(self, transaction, identity, request, batch, self.now())
+                    context.prepared = prepared
+                    payload = module.run(context, fields)
+                    answer = Answer(item.operation, item.unique_batch_item_id, payload=payload)
+                    room.take(answer, position)
+                    return answer
+            except BaseException:
+                if not batch.halted:
+                    batch.placeholder = placeholder
+                raise
+        except KmipError as error:
+            failure = error
+        except Exception as error:
+            self.unexpected(error)
+            failure = KmipError(Reason.GENERAL_FAILURE, "the server failed internally")
+        answer = Answer.failed(failure, request.version, item.operation,
+                               item.unique_batch_item_id)
+        room.take_failure(answer, position)
+        return answer
+
+    def _module(self, request, item, identity):
+        operation = item.operation
+        module = self.operations.get(operation)
+        if module is None or not Operation.known(operation, request.version):
+            raise KmipError(Reason.OPERATION_NOT_SUPPORTED,
+                            "operation %X is not supported in KMIP %d.%d"
+                            % (operation, *divmod(request.version, 10)))
+        policy.check_operation(identity, operation)
+        return module
+
+    def unexpected(self, error):
+        """A defect of the server itself; tests replace this to see it."""
+
+
+class _Room:
+    """The response under construction and what of Maximum Response Size is left.
+
+    An answer that does not fit raises Response Too Large inside its transaction, so that the
+    operation has no effect. Room for the bare errors of later items is kept back.
+    """
+
+    def __init__(self, request, now):
+        self.request = request
+        self.now = now
+        self.items = []
+
+    def _message(self, items):
+        return message.response(
+            self.request.version, self.now, items, self.request.header.client_correlation_value)
+
+    def take(self, answer, position):
+        items = self.items + [answer.item()]
+        limit = self.request.max_response
+        if limit is not None:
+            size = len(self._message(items))
+            later = self.request.items[position + 1:]
+            if not self.request.continues:
+                later = later[:1]
+            reserve = sum(_bare_size(item) for item in later)
+            if size + reserve > limit:
+                raise message.too_large(size, limit)
+        self.items = items
+
+    def take_failure(self, answer, position):
+        """A failure always goes in; its Result Message and payload give way where need be."""
+        del self.items[position:]  # a success whose commit failed
+        limit = self.request.max_response
+        if limit is not None and len(self._message(self.items + [answer.item()])) > limit:
+            answer.message = answer.payload = None
+        self.items.append(answer.item())
+
+    def response(self):
+        return self._message(self.items)
+
+
+def _bare_size(item):
+    """Bytes of a failed Batch Item without Result Message."""
+    return len(ttlv.encode(Answer(
+        item.operation, item.unique_batch_item_id, reason=Reason.GENERAL_FAILURE).item()))

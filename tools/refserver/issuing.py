@@ -1,0 +1,62 @@
+"""Making certificates: what Certify and Re-certify share (KMIP 1.x §4.7, §4.8)."""
+
+from . import certificates, creation, csr
+from .authority import subject_for
+from .enums import CertificateRequestType, CertificateType, ObjectType, State
+from .errors import denied, invalid_field, invalid_message
+from .keyformats import spki
+from .schema import BYTE_STRING, ENUMERATION, Field
+from .state import current, spell
+from .tags import Tag as T
+
+REQUEST_FIELDS = [
+    Field(T.CERTIFICATE_REQUEST_TYPE, ENUMERATION, required=(10, 10),
+          enum=CertificateRequestType),
+    Field(T.CERTIFICATE_REQUEST, BYTE_STRING, required=(10, 10), until=14),
+]
+
+
+def read_request(ctx, request):
+    """The verified certificate request of a payload, or None where it carries none."""
+    kind, data = request.certificate_request_type, request.certificate_request
+    if (kind is None) != (data is None):
+        raise invalid_message("Certificate Request Type and Certificate Request go together")
+    if data is None:
+        return None
+    return csr.load(kind, data, ctx.engine.options.allow_sha1_requests)
+
+
+def check_type(given):
+    """Invalid Field for a Certificate Type other than X.509; whether one was given."""
+    attribute = creation.first(given, "Certificate Type")
+    if attribute is not None and attribute.value.value != CertificateType.X509:
+        raise invalid_field("only X.509 certificates are issued")
+    return attribute is not None
+
+
+def check_usable(ctx, managed, what):
+    """Permission Denied for a key or certificate that must not be certified any more."""
+    state = current(managed, ctx.now)
+    if state in (State.COMPROMISED, State.DESTROYED, State.DESTROYED_COMPROMISED):
+        raise denied("the %s is %s" % (what, spell(state)))
+    if state == State.DEACTIVATED and managed.get("Revocation Reason") is not None:
+        raise denied("the %s has been revoked" % what)
+
+
+def issue(ctx, public_key, request, activation):
+    """A new Certificate object of the asker, its certificate signed; not yet stored.
+
+    The life begins now, or at the Activation Date where that is later.
+    """
+    device = ctx.identity.device
+    subject = subject_for(ctx.engine.options.subject, device)
+    alternatives = []
+    if request is not None:
+        if spki(request.public_key()) != spki(public_key):
+            raise invalid_field("the Certificate Request is for another public key")
+        alternatives = csr.check_identity(request, device, subject)
+    start = ctx.now if activation is None else max(ctx.now, activation)
+    certificate = ctx.engine.meter_ca.issue_client(
+        subject, public_key, start, ctx.engine.options.life, alternatives)
+    der = certificates.der(certificate)
+    return creation.new(ctx, ObjectType.CERTIFICATE, certificates.certificate_object(der)), der

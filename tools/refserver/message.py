@@ -1,0 +1,208 @@
+"""Request and response messages (KMIP 1.x §7): headers and batch items, without payloads."""
+
+from . import ttlv
+from .enums import (
+    AttestationType,
+    BatchErrorContinuationOption,
+    CredentialType,
+    ResultReason,
+    ResultStatus,
+)
+from .errors import KmipError, invalid_message, reason_for, unsupported
+from .schema import (
+    BOOLEAN,
+    BYTE_STRING,
+    DATE_TIME,
+    ENUMERATION,
+    INTEGER,
+    STRUCTURE,
+    TEXT_STRING,
+    Field,
+    parse,
+)
+from .tags import Tag as T
+from .ttlv import Item
+
+NEWEST = 14
+OLDEST = 10
+VERSIONS = (14, 13, 12, 11, 10)  # what Discover Versions tells, most preferred first
+
+_VERSION = [
+    Field(T.PROTOCOL_VERSION_MAJOR, INTEGER, True),
+    Field(T.PROTOCOL_VERSION_MINOR, INTEGER, True),
+]
+_CREDENTIAL = [
+    Field(T.CREDENTIAL_TYPE, ENUMERATION, True, enum=CredentialType),
+    Field(T.CREDENTIAL_VALUE, STRUCTURE, True),
+]
+_HEADER = [
+    Field(T.PROTOCOL_VERSION, STRUCTURE, True, fields=_VERSION),
+    Field(T.MAXIMUM_RESPONSE_SIZE, INTEGER),
+    Field(T.CLIENT_CORRELATION_VALUE, TEXT_STRING, since=14),
+    Field(T.SERVER_CORRELATION_VALUE, TEXT_STRING, since=14),
+    Field(T.ASYNCHRONOUS_INDICATOR, BOOLEAN, until=14),
+    Field(T.ATTESTATION_CAPABLE_INDICATOR, BOOLEAN, since=12),
+    Field(T.ATTESTATION_TYPE, ENUMERATION, many=True, since=12, enum=AttestationType),
+    Field(T.AUTHENTICATION, STRUCTURE, fields=[
+        Field(T.CREDENTIAL, STRUCTURE, True, many=True, fields=_CREDENTIAL)]),
+    Field(T.BATCH_ERROR_CONTINUATION_OPTION, ENUMERATION, enum=BatchErrorContinuationOption),
+    Field(T.BATCH_ORDER_OPTION, BOOLEAN),
+    Field(T.TIME_STAMP, DATE_TIME),
+    Field(T.BATCH_COUNT, INTEGER, True),
+]
+_EXTENSION = [
+    Field(T.VENDOR_IDENTIFICATION, TEXT_STRING, True),
+    Field(T.CRITICALITY_INDICATOR, BOOLEAN, True),
+    Field(T.VENDOR_EXTENSION, STRUCTURE, True),
+]
+_BATCH_ITEM = [
+    Field(T.OPERATION, ENUMERATION, True),
+    Field(T.UNIQUE_BATCH_ITEM_ID, BYTE_STRING),
+    Field(T.REQUEST_PAYLOAD, STRUCTURE, True),
+    Field(T.MESSAGE_EXTENSION, STRUCTURE, fields=_EXTENSION),
+]
+_REQUEST = [
+    Field(T.REQUEST_HEADER, STRUCTURE, True),
+    Field(T.BATCH_ITEM, STRUCTURE, True, many=True),
+]
+
+MAX_BATCH = 32
+
+
+class Request:
+    """A parsed request: `header` and `items` as schema.parse gives them, `version` 10 to 14."""
+
+    def __init__(self, version, lenient, header, items):
+        self.version = version
+        self.lenient = lenient
+        self.header = header
+        self.items = items
+        self.ordered = bool(header.batch_order_option)
+        option = header.batch_error_continuation_option
+        self.continues = option == BatchErrorContinuationOption.CONTINUE
+        self.max_response = header.maximum_response_size
+
+
+def salvage_version(tree):
+    """The (major, minor) a message claims, or None: for the answer to one that is refused."""
+    try:
+        version = tree.value[0].find(T.PROTOCOL_VERSION)
+        major, minor = [item.value for item in version.value]
+        return int(major), int(minor)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
+
+
+def parse_request(tree):
+    """A Request out of a decoded message; KmipError for a message refused as a whole."""
+    if tree.tag != T.REQUEST_MESSAGE or tree.type != ttlv.STRUCTURE:
+        raise invalid_message("the message is no Request Message")
+    claimed = salvage_version(tree)
+    if claimed is None:
+        raise invalid_message("the message has no readable Protocol Version")
+    major, minor = claimed
+    if major != 1 or minor < 0:
+        raise invalid_message(
+            "protocol version %d.%d is not supported; this server speaks 1.0 to 1.4" % claimed)
+    version = min(10 + minor, NEWEST)
+    lenient = 10 + minor > NEWEST
+    outer = parse(tree, _REQUEST, version, lenient)
+    header = parse(outer.request_header, _HEADER, version, lenient)
+    items = [parse(item, _BATCH_ITEM, version, lenient) for item in outer.batch_item]
+    _check_header(header, items, version)
+    return Request(version, lenient, header, items)
+
+
+def _check_header(header, items, version):
+    count = header.batch_count
+    if count != len(items):
+        raise invalid_message("Batch Count says %d, but there are %d Batch Items"
+                              % (count, len(items)))
+    if count > MAX_BATCH:
+        raise unsupported("%d Batch Items; this server takes %d at most" % (count, MAX_BATCH))
+    if header.maximum_response_size is not None and header.maximum_response_size < 0:
+        raise invalid_message("Maximum Response Size is negative")
+    if version < 12 and header.asynchronous_indicator is False:
+        raise invalid_message("in KMIP 1.0 and 1.1 a present Asynchronous Indicator must be True")
+    if header.batch_error_continuation_option == BatchErrorContinuationOption.UNDO:
+        raise unsupported("Batch Error Continuation Option Undo is not supported")
+    ids = [item.unique_batch_item_id for item in items]
+    if count > 1:
+        if None in ids:
+            raise invalid_message("a Batch Item lacks its Unique Batch Item ID")
+        if len(set(ids)) != len(ids):
+            raise invalid_message("a Unique Batch Item ID occurs twice")
+    for item in items:
+        extension = item.message_extension
+        if extension is not None and extension.criticality_indicator:
+            raise unsupported("the critical Message Extension of %r is not understood"
+                              % extension.vendor_identification)
+
+
+class Answer:
+    """One Batch Item of a response."""
+
+    def __init__(self, operation=None, batch_id=None, status=ResultStatus.SUCCESS, reason=None,
+                 message=None, correlation=None, payload=None):
+        self.operation = operation
+        self.batch_id = batch_id
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.correlation = correlation
+        self.payload = payload
+
+    @classmethod
+    def failed(cls, error, version, operation=None, batch_id=None):
+        return cls(operation, batch_id, ResultStatus.OPERATION_FAILED,
+                   reason_for(error, version), error.message, payload=error.payload)
+
+    def item(self):
+        """As a TTLV Item, in the order of KMIP 1.x §7.3."""
+        return ttlv.structure(
+            T.BATCH_ITEM,
+            None if self.operation is None else ttlv.enumeration(T.OPERATION, self.operation),
+            None if self.batch_id is None
+            else ttlv.byte_string(T.UNIQUE_BATCH_ITEM_ID, self.batch_id),
+            ttlv.enumeration(T.RESULT_STATUS, self.status),
+            None if self.reason is None else ttlv.enumeration(T.RESULT_REASON, self.reason),
+            None if self.message is None else ttlv.text(T.RESULT_MESSAGE, self.message),
+            None if self.correlation is None
+            else ttlv.byte_string(T.ASYNCHRONOUS_CORRELATION_VALUE, self.correlation),
+            None if self.payload is None
+            else Item(T.RESPONSE_PAYLOAD, ttlv.STRUCTURE, list(self.payload)),
+        )
+
+
+def version_item(version, tag=T.PROTOCOL_VERSION):
+    """Protocol Version {Major, Minor} of 10 to 21."""
+    return ttlv.structure(
+        tag,
+        ttlv.integer(T.PROTOCOL_VERSION_MAJOR, version // 10),
+        ttlv.integer(T.PROTOCOL_VERSION_MINOR, version % 10),
+    )
+
+
+def response(version, now, items, client_correlation=None):
+    """The bytes of a Response Message; `items` are Batch Item Items."""
+    header = ttlv.structure(
+        T.RESPONSE_HEADER,
+        version_item(version),
+        ttlv.date_time(T.TIME_STAMP, now),
+        None if client_correlation is None or version < 14
+        else ttlv.text(T.CLIENT_CORRELATION_VALUE, client_correlation),
+        ttlv.integer(T.BATCH_COUNT, len(items)),
+    )
+    return ttlv.encode(ttlv.structure(T.RESPONSE_MESSAGE, header, *items))
+
+
+def refusal(version, now, error):
+    """The answer to a request refused as a whole: one item without Operation (§11.1)."""
+    return response(version, now, [Answer.failed(error, version).item()])
+
+
+def too_large(size, limit):
+    """Response Too Large, worded as OASIS test case TC-121 words it."""
+    return KmipError(
+        ResultReason.RESPONSE_TOO_LARGE,
+        "Response size: %d, Maximum Response Size indicated in request: %d" % (size, limit))

@@ -1,0 +1,26 @@
+"""Get Attributes (KMIP 1.x §4.12)."""
+
+from .. import ttlv, view
+from ..enums import Operation
+from ..errors import invalid_message
+from ..schema import TEXT_STRING, Field
+from ..tags import Tag as T
+
+OPERATION = Operation.GET_ATTRIBUTES
+WRITES = False
+FIELDS = [
+    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    Field(T.ATTRIBUTE_NAME, TEXT_STRING, many=True, until=14),
+]
+
+
+def run(ctx, request):
+    """Every instance of the attributes named, in that order; all if none is named."""
+    managed = ctx.find(request.unique_identifier, archived=True)
+    found = view.all_attributes(ctx, managed)
+    names = request.attribute_name
+    if len(set(names)) != len(names):
+        raise invalid_message("an Attribute Name is given twice")
+    if names:
+        found = [triple for name in names for triple in found if triple[0] == name]
+    return [ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid)] + view.wire(ctx, found)

@@ -1,0 +1,71 @@
+"""Who may do what. Stricter than KMIP's policy `default` (§3.18.2): nothing is for everybody.
+
+An object belongs to a device id. The one who asks is known by the CN of its client certificate,
+which the table of devices maps to a device id and a role; fingerprints, serial numbers and keys
+play no part, so that a renewal changes no ownership. Credentials in the message are not relied on.
+
+What is another's is answered with Permission Denied (§11.1), the same whatever the object is, and
+before anything about it is looked at. What does not exist is Item Not Found. The difference tells
+only that a UID is in use, to one who knows 122 random bits already; Locate never shows another's.
+"""
+
+import re
+
+from .enums import ObjectType, Operation
+from .errors import denied
+
+DEVICE = "device"
+BOOTSTRAP = "bootstrap"
+ROLES = (DEVICE, BOOTSTRAP)
+
+_DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+# A bootstrap identity exists to enrol one device: it registers a public key, has it certified and
+# fetches the certificate. It reaches no secret.
+_BOOTSTRAP_OPERATIONS = frozenset((
+    Operation.DISCOVER_VERSIONS, Operation.QUERY, Operation.REGISTER, Operation.CERTIFY,
+    Operation.GET, Operation.GET_ATTRIBUTES, Operation.GET_ATTRIBUTE_LIST, Operation.LOCATE,
+    Operation.POLL, Operation.CANCEL,
+))
+_BOOTSTRAP_OBJECTS = frozenset((ObjectType.PUBLIC_KEY, ObjectType.CERTIFICATE))
+
+
+class Identity:
+    """Who asks: the device id that owns, the role, and the certificate that said so."""
+
+    def __init__(self, device, role=DEVICE, common_name=None, fingerprint=None):
+        self.device = device
+        self.role = role
+        self.common_name = device if common_name is None else common_name
+        self.fingerprint = fingerprint
+
+    def __repr__(self):
+        return "%s (%s)" % (self.common_name, self.role) if self.role != DEVICE else self.device
+
+
+def check_device_id(text):
+    """ValueError for a device id that could not stand in a certificate's CN unambiguously."""
+    if not _DEVICE_ID.fullmatch(text):
+        raise ValueError("device id %r: 1 to 64 of A-Z a-z 0-9 . _ -, the first no sign" % text)
+    return text
+
+
+def check_operation(identity, operation):
+    if identity.role == BOOTSTRAP and operation not in _BOOTSTRAP_OPERATIONS:
+        raise denied("a bootstrap identity may only enrol")
+
+
+def check_new_object(identity, object_type):
+    if identity.role == BOOTSTRAP and object_type not in _BOOTSTRAP_OBJECTS:
+        raise denied("a bootstrap identity may only register a public key or a certificate")
+
+
+def may_see(identity, managed):
+    """Whether Locate shows the object to this identity."""
+    return managed.owner == identity.device and (
+        identity.role != BOOTSTRAP or managed.object_type in _BOOTSTRAP_OBJECTS)
+
+
+def check_object(identity, managed):
+    if not may_see(identity, managed):
+        raise denied("%s may not use this object" % identity.device)

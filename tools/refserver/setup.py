@@ -1,0 +1,51 @@
+"""A new state folder: settings, both CAs, the server's own certificate, an empty store."""
+
+import os
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .authority import METER_CA, SERVER_CA, Authority, new_key, private_pem, write_private
+from .engine import DATABASE
+from .options import FILE, Options
+from .store import Store
+
+SERVER_CERT = "server.crt"
+SERVER_KEY = "server.key"
+
+
+def init(folder, name="localhost", life=None, subject=None, now=None):
+    """Make a state folder (0700); FileExistsError where there is one already."""
+    folder = Path(folder)
+    if (folder / FILE).exists():
+        raise FileExistsError("%s holds a server's state already" % folder)
+    options = Options(name=name)
+    if life is not None:
+        options.life = life
+    if subject is not None:
+        options.subject = subject
+    options.check()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chmod(folder, 0o700)
+    now = int(time.time() if now is None else now)
+    server_ca = Authority.create(folder, SERVER_CA, "Key server CA", now)
+    Authority.create(folder, METER_CA, "Meter CA", now)
+    issue_server(folder, server_ca, server_names(name), now)
+    Store(folder / DATABASE).close()
+    options.save(folder)  # last: a folder with it is whole
+    return options
+
+
+def server_names(name):
+    """The names in a server's certificate: its own, and those of the loopback."""
+    return list(dict.fromkeys([name, "localhost", "127.0.0.1"]))
+
+
+def issue_server(folder, authority, names, now, stem="server", life=5 * 365 * 86400):
+    """A key and certificate for a server, written as STEM.crt and STEM.key (PEM)."""
+    key = new_key()
+    certificate = authority.issue_server(names, key.public_key(), now - 3600, life)
+    write_private(Path(folder) / (stem + ".key"), private_pem(key))
+    (Path(folder) / (stem + ".crt")).write_bytes(certificate.public_bytes(Encoding.PEM))
+    return certificate

@@ -1,0 +1,242 @@
+"""The object store: SQLite, one transaction for each batch item.
+
+Write-ahead logging and synchronous=FULL: what was answered has been written, and a killed process
+leaves whole transactions only. Threads and processes may share the file; a writer takes the lock
+at the start (BEGIN IMMEDIATE), so that what it read is still true when it writes.
+"""
+
+import contextlib
+import queue
+import sqlite3
+
+from . import ttlv
+from .enums import State
+from .managed import Managed
+from .vault import Vault
+
+BUSY_SECONDS = 10
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    object_type INTEGER NOT NULL,
+    base_state INTEGER NOT NULL,
+    material BLOB
+);
+CREATE INDEX IF NOT EXISTS objects_owner ON objects (owner, sequence);
+CREATE TABLE IF NOT EXISTS attributes (
+    uid TEXT NOT NULL REFERENCES objects (uid),
+    name TEXT NOT NULL,
+    instance INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (uid, name, instance)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (
+    owner TEXT NOT NULL,
+    value TEXT NOT NULL,
+    type INTEGER NOT NULL,
+    uid TEXT NOT NULL REFERENCES objects (uid),
+    PRIMARY KEY (owner, value, type)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS usage_limits (
+    uid TEXT PRIMARY KEY REFERENCES objects (uid),
+    total INTEGER NOT NULL,
+    remaining INTEGER NOT NULL CHECK (remaining >= 0),
+    unit INTEGER NOT NULL,
+    allocations INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS devices (
+    common_name TEXT PRIMARY KEY,
+    device TEXT NOT NULL,
+    role TEXT NOT NULL,
+    revoked INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS certificates (
+    fingerprint BLOB PRIMARY KEY,
+    uid TEXT NOT NULL REFERENCES objects (uid)
+) WITHOUT ROWID;
+"""
+
+
+class NameTaken(Exception):
+    """Another object of the same owner has this Name."""
+
+
+class Store:
+    """The file, and a few idle connections to it."""
+
+    def __init__(self, path, vault=None):
+        self.path = str(path)
+        self.vault = vault or Vault()
+        self._idle = queue.LifoQueue()
+        with self._connection() as connection:
+            connection.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA)
+
+    def _connect(self):
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    @contextlib.contextmanager
+    def _connection(self):
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self._connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+    @contextlib.contextmanager
+    def transaction(self, write=True):
+        """A Transaction, committed at the end and rolled back by any exception."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield Transaction(connection, self.vault)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self):
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+
+class Transaction:
+    """Objects, usage limits and the certificate index within one transaction."""
+
+    def __init__(self, connection, vault):
+        self._db = connection
+        self._vault = vault
+
+    # objects
+
+    def load(self, uid):
+        """The Managed object with this uid, or None."""
+        row = self._db.execute(
+            "SELECT owner, object_type, base_state, material FROM objects WHERE uid = ?", (uid,)
+        ).fetchone()
+        if row is None:
+            return None
+        owner, object_type, base_state, material = row
+        if material is not None:
+            material = ttlv.decode(self._vault.open(uid, material))
+        managed = Managed(uid, owner, object_type, material, base_state)
+        for name, instance, value in self._db.execute(
+                "SELECT name, instance, value FROM attributes WHERE uid = ? ORDER BY instance",
+                (uid,)):
+            managed.attributes.setdefault(name, []).append((instance, ttlv.decode(value)))
+        return managed
+
+    def add(self, managed):
+        """A new object."""
+        self._db.execute(
+            "INSERT INTO objects (uid, owner, object_type, base_state, material)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (managed.uid, managed.owner, int(managed.object_type), int(managed.base_state),
+             self._sealed(managed)))
+        self._write_attributes(managed)
+
+    def save(self, managed):
+        """A changed object."""
+        self._db.execute(
+            "UPDATE objects SET base_state = ?, material = ? WHERE uid = ?",
+            (int(managed.base_state), self._sealed(managed), managed.uid))
+        self._db.execute("DELETE FROM attributes WHERE uid = ?", (managed.uid,))
+        self._write_attributes(managed)
+
+    def _sealed(self, managed):
+        if managed.material is None:
+            return None
+        return self._vault.seal(managed.uid, ttlv.encode(managed.material))
+
+    def _write_attributes(self, managed):
+        rows = [
+            (managed.uid, name, index, ttlv.encode(item))
+            for name, instances in managed.attributes.items()
+            for index, item in instances
+        ]
+        self._db.executemany(
+            "INSERT INTO attributes (uid, name, instance, value) VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("DELETE FROM names WHERE uid = ?", (managed.uid,))
+        if managed.base_state in (State.DESTROYED, State.DESTROYED_COMPROMISED):
+            return  # what is destroyed keeps its Names, but no longer reserves them
+        try:
+            self._db.executemany(
+                "INSERT INTO names (owner, value, type, uid) VALUES (?, ?, ?, ?)",
+                [(managed.owner, value, kind, managed.uid) for value, kind in managed.names()])
+        except sqlite3.IntegrityError:
+            raise NameTaken
+
+    def uids_of(self, owner):
+        """The UIDs of an owner's objects, oldest first."""
+        rows = self._db.execute(
+            "SELECT uid FROM objects WHERE owner = ? ORDER BY sequence", (owner,))
+        return [uid for (uid,) in rows]
+
+    # usage limits
+
+    def limits(self, uid):
+        """(total, remaining, unit, number of allocations so far), or None."""
+        return self._db.execute(
+            "SELECT total, remaining, unit, allocations FROM usage_limits WHERE uid = ?", (uid,)
+        ).fetchone()
+
+    def set_limits(self, uid, total, unit):
+        """Give the object Usage Limits, all of them unused."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO usage_limits (uid, total, remaining, unit)"
+            " VALUES (?, ?, ?, ?)", (uid, total, total, int(unit)))
+
+    def drop_limits(self, uid):
+        self._db.execute("DELETE FROM usage_limits WHERE uid = ?", (uid,))
+
+    def allocate(self, uid, count):
+        """Count `count` as used if that much remains; whether it did."""
+        cursor = self._db.execute(
+            "UPDATE usage_limits SET remaining = remaining - ?, allocations = allocations + 1"
+            " WHERE uid = ? AND remaining >= ?", (count, uid, count))
+        return cursor.rowcount == 1
+
+    # the certificates by fingerprint: only to refuse a connection with a revoked one
+
+    def index_certificate(self, fingerprint, uid):
+        self._db.execute(
+            "INSERT OR REPLACE INTO certificates (fingerprint, uid) VALUES (?, ?)",
+            (fingerprint, uid))
+
+    def certificate_uid(self, fingerprint):
+        row = self._db.execute(
+            "SELECT uid FROM certificates WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return row and row[0]
+
+    # devices
+
+    def device(self, common_name):
+        """(device id, role, revoked) of a client certificate's CN, or None."""
+        return self._db.execute(
+            "SELECT device, role, revoked FROM devices WHERE common_name = ?", (common_name,)
+        ).fetchone()
+
+    def put_device(self, common_name, device, role):
+        self._db.execute(
+            "INSERT OR REPLACE INTO devices (common_name, device, role) VALUES (?, ?, ?)",
+            (common_name, device, role))
+
+    def revoke_device(self, device, revoked=True):
+        """Refuse (or accept again) every identity of a device; how many there are."""
+        cursor = self._db.execute(
+            "UPDATE devices SET revoked = ? WHERE device = ?", (int(revoked), device))
+        return cursor.rowcount
