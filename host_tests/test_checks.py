@@ -179,7 +179,8 @@ def test_right_constants_pass():
     source = (
         "_TAG_KEY_BLOCK = const(0x420040)\n_STATUS_SUCCESS = const(0)\n_REQUEST_PKCS10 = const(2)\n"
         "_OBJECT_OPAQUE_OBJECT = const(8)\n_LINK_REPLACEMENT_OBJECT_LINK = const(0x106)\n"
-        "_QUERY_OPERATIONS = const(1)\n_DATE_TIME_EXTENDED = const(11)\n_HEADER = const(8)\nOP = 0x1E\nX = 0x420000\n"
+        "_QUERY_OPERATIONS = const(1)\n_DATE_TIME_EXTENDED = const(11)\n_HEADER = const(8)\n"
+        "OP = 0x1E\nX = 0x420000\n"
     )
     assert check_consts.check("kmip_lite/ops/discover_versions.py", source, NUMBERS) == []
     assert check_consts.check("identity/der.py", "_INTEGER = const(2)\n_STATE_X = const(9)", NUMBERS) == []
