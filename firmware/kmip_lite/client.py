@@ -13,10 +13,11 @@ from struct import pack_into
 
 from micropython import const
 
-from kmip_lite.message import Request, Response
+from kmip_lite.message import KmipError, Request, Response
 from kmip_lite.ttlv import TTLVError
 
 _HEADER = const(8)
+_REASON_OPERATION_NOT_SUPPORTED = const(5)
 
 
 class Client:
@@ -67,9 +68,35 @@ class Client:
         """Speak this version from the next request on."""
         self.version = self._request.version = self._response.version = version
 
+    def agree(self, versions=(14, 13, 12, 11, 10)):
+        """Speak the highest of `versions` that the server knows too, and give it; TTLVError where there
+        is none. One round trip. A server that does not know Discover Versions speaks 1.0."""
+        self.set_version(max(versions))
+        try:
+            found = self.discover_versions(versions)
+        except KmipError as error:
+            if error.reason != _REASON_OPERATION_NOT_SUPPORTED:
+                raise
+            found = (10,)
+        common = [version for version in versions if version in found]
+        if not common:
+            raise TTLVError("no protocol version in common")
+        self.set_version(max(common))
+        return self.version
+
     def time_stamp(self):
         """The server's clock in its last answer, seconds since 1970; 0 before the first."""
         return self._response.time_stamp()
+
+    def offer_asynchronous(self, offer=True):
+        """Let the server answer Pending (KmipPending is raised then), or no longer."""
+        self._request.asynchronous = offer
+
+    def poll(self, correlation, operation):
+        """Ask what became of an operation that was Pending, named by its verb: the value of that verb,
+        its KmipError, or KmipPending as before."""
+        polled = load(operation)
+        return self._exchange(load("poll"), (correlation,), {}, polled)
 
     def batch(self):
         """A Batch: several operations in one message, with the ID Placeholder."""
@@ -81,11 +108,11 @@ class Client:
         operation = load(name)
 
         def verb(*args, **kwargs):
-            return self._call(operation, args, kwargs)
+            return self._exchange(operation, args, kwargs, operation)
 
         return verb
 
-    def _call(self, operation, args, kwargs):
+    def _exchange(self, operation, args, kwargs, answered):
         into = kwargs.pop("into", None)
         request = self._request
         try:
@@ -95,8 +122,8 @@ class Client:
             request.end_item()
             response = self.exchange(request.finish())
             try:
-                response.next(operation.OP)
-                value = answer(operation, response, self.version, into)
+                response.next(answered.OP, operation.OP)
+                value = answer(answered, response, self.version, into)
                 response.end()
             except TTLVError:
                 self.close()

@@ -18,6 +18,7 @@ _BYTE_STRING = const(8)
 _DATE_TIME = const(9)
 
 _TAG_ASYNCHRONOUS_CORRELATION_VALUE = const(0x420006)
+_TAG_ASYNCHRONOUS_INDICATOR = const(0x420007)
 _TAG_BATCH_COUNT = const(0x42000D)
 _TAG_BATCH_ITEM = const(0x42000F)
 _TAG_BATCH_ORDER_OPTION = const(0x420010)
@@ -41,6 +42,8 @@ _TAG_UNIQUE_BATCH_ITEM_ID = const(0x420093)
 _STATUS_SUCCESS = const(0)
 _STATUS_OPERATION_PENDING = const(2)
 _STATUS_OPERATION_UNDONE = const(3)
+
+_ASYNCHRONOUS_OPTIONAL = const(2)
 
 _MAX_BATCH = const(255)  # a Unique Batch Item ID is one byte here
 _MAX_MESSAGE = const(200)  # characters of a server's Result Message that are kept
@@ -83,6 +86,7 @@ class Request:
         self.encoder = Encoder(buf)
         self.version = version
         self.limit = limit
+        self.asynchronous = False  # offer that the server may answer Pending
         self._count = 0
         self._count_at = 0
         self._batch = False
@@ -99,6 +103,11 @@ class Request:
         e.end()
         if self.limit:
             e.integer(_TAG_MAXIMUM_RESPONSE_SIZE, len(e.buf))
+        if self.asynchronous:
+            if self.version >= 20:
+                e.enumeration(_TAG_ASYNCHRONOUS_INDICATOR, _ASYNCHRONOUS_OPTIONAL)
+            else:
+                e.boolean(_TAG_ASYNCHRONOUS_INDICATOR, True)
         if batch:
             e.boolean(_TAG_BATCH_ORDER_OPTION, True)
         self._count_at = e.size

@@ -19,8 +19,10 @@ _FATAL_ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 
 
 class TLSError(OSError):
-    """No TLS with this server, and why: a certificate not trusted, expired or of another name, or an
-    alert by which the server refuses ours. An OSError, so that it is handled as a failed transport."""
+    """No TLS with this server, and why: its certificate is not trusted, expired or of another name, or
+    it refuses ours with an alert (`refused` is True then). An OSError: the transport has failed."""
+
+    refused = False
 
 
 class _Timed(io.IOBase):
@@ -97,6 +99,10 @@ class Stream:
         except (OSError, ValueError) as error:
             raise explain(error)
 
+    def peer(self):
+        """The server's certificate, DER. Allocates it."""
+        return self._secure.getpeercert(True)
+
     def close(self):
         """Close TLS and the socket."""
         try:
@@ -112,18 +118,21 @@ def explain(error):
     if code == -ETIMEDOUT or code == ETIMEDOUT:
         return OSError(ETIMEDOUT)
     if code == _FATAL_ALERT:
-        return TLSError(code, "the server refuses our certificate, or TLS with us")
+        made = TLSError(code, "the server refuses our certificate, or TLS with us")
+        made.refused = True
+        return made
     if isinstance(error, OSError) and not (isinstance(code, int) and code < 0):
         return error
     return TLSError(code, "TLS: %s" % error)
 
 
-def context(ca, cert=None, key=None):
-    """A TLS context: `ca` the DER of the one certificate that the server's chain must end in; `cert`
-    and `key` the DER of our own certificate and private key (SEC1 or PKCS#8)."""
+def context(anchors, cert=None, key=None):
+    """A TLS context. `anchors`: a sequence of the DER of the certificates that the server's chain may
+    end in; `cert` and `key`: the DER of our own certificate and private key (SEC1 or PKCS#8)."""
     made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     made.verify_mode = tls.CERT_REQUIRED
-    made.load_verify_locations(ca)
+    for anchor in anchors:
+        made.load_verify_locations(anchor)
     if cert is not None:
         made.load_cert_chain(cert, key)
     return made

@@ -107,6 +107,9 @@ class _Stream:
     def write(self, buf):
         return self._run(self._tls.write, buf)
 
+    def getpeercert(self, binary):
+        return self._tls.getpeercert(binary)
+
     def close(self):
         try:
             self._tls.unwrap()

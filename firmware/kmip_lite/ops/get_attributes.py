@@ -22,10 +22,13 @@ OP = 0x0B
 def request(e, version, uid=None, names=()):
     """Write the payload. `names`: of the attributes wanted, all where empty.
 
-    In 1.x a name is text ("Link"); in 2.x a tag (0x42004A), which goes as an Attribute Reference.
+    In 1.x a name is text ("Link"); in 2.x a tag (0x42004A), which goes as an Attribute Reference. A
+    tuple of both serves either.
     """
     write_uid(e, uid)
     for name in names:
+        if isinstance(name, tuple):
+            name = name[version >= 20]
         if version >= 20:
             e.enumeration(_TAG_ATTRIBUTE_REFERENCE, name)
         else:
