@@ -14,9 +14,12 @@ class Batch:
 
 
 class Context:
-    def __init__(self, engine, transaction, identity, request, batch, now):
+    """What one batch item works with. `txn` is there once prepare() is through."""
+
+    def __init__(self, engine, identity, request, batch, now):
         self.engine = engine
-        self.txn = transaction
+        self.txn = None
+        self.prepared = None  # what the operation's prepare() leaves for its run()
         self.identity = identity
         self.version = request.version
         self.lenient = request.lenient

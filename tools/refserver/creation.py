@@ -192,3 +192,10 @@ def _digest(managed):
         ttlv.enumeration(T.HASHING_ALGORITHM, HashingAlgorithm.SHA_256),
         ttlv.byte_string(T.DIGEST_VALUE, hashlib.sha256(data).digest()),
         None if format_ is None else ttlv.enumeration(T.KEY_FORMAT_TYPE, format_))
+
+
+def told(managed, *names):
+    """Template-Attribute of a response: what the server chose where the client was silent."""
+    return ttlv.structure(T.TEMPLATE_ATTRIBUTE, *[
+        attributes.wire_1x(name, index, item)
+        for name in names for index, item in managed.attributes[name]])

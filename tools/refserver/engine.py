@@ -12,6 +12,7 @@ from .errors import KmipError, Reason, invalid_message
 from .message import Answer
 from .operations import OPERATIONS
 from .options import Options
+from .pending import Pending
 from .policy import Identity
 from .schema import parse
 from .store import Store
@@ -45,6 +46,7 @@ class Engine:
         self.store = Store(self.folder / DATABASE)
         self.meter_ca = Authority.load(self.folder, METER_CA)
         self.operations = dict(OPERATIONS)
+        self.pending = Pending()
         self.new_uid = new_uid or (lambda: str(uuid.uuid4()))
         self._clock = clock
 
@@ -152,12 +154,11 @@ class Engine:
             module = self._module(request, item, identity)
             fields = parse(item.request_payload, module.FIELDS, request.version, request.lenient)
             placeholder = batch.placeholder
-            prepared = module.prepare(request.version, fields) if hasattr(
-                module, "prepare") else None
+            context = Context(self, identity, request, batch, self.now())
+            if hasattr(module, "prepare"):
+                module.prepare(context, fields)
             try:
-                with self.store.transaction(module.WRITES) as transaction:
-                    context = Context(self, transaction, identity, request, batch, self.now())
-                    context.prepared = prepared
+                with self.store.transaction(module.WRITES) as context.txn:
                     payload = module.run(context, fields)
                     answer = Answer(item.operation, item.unique_batch_item_id, payload=payload)
                     room.take(answer, position)

@@ -55,6 +55,7 @@ def issue(ctx, public_key, request, activation):
         if spki(request.public_key()) != spki(public_key):
             raise invalid_field("the Certificate Request is for another public key")
         alternatives = csr.check_identity(request, device, subject)
+        subject = request.subject  # the same name, in the string types the client chose
     start = ctx.now if activation is None else max(ctx.now, activation)
     certificate = ctx.engine.meter_ca.issue_client(
         subject, public_key, start, ctx.engine.options.life, alternatives)

@@ -21,7 +21,6 @@ from .schema import (
     parse,
 )
 from .tags import Tag as T
-from .ttlv import Item
 
 NEWEST = 14
 OLDEST = 10
@@ -170,7 +169,7 @@ class Answer:
             None if self.correlation is None
             else ttlv.byte_string(T.ASYNCHRONOUS_CORRELATION_VALUE, self.correlation),
             None if self.payload is None
-            else Item(T.RESPONSE_PAYLOAD, ttlv.STRUCTURE, list(self.payload)),
+            else ttlv.structure(T.RESPONSE_PAYLOAD, *self.payload),
         )
 
 

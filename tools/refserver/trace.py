@@ -1,7 +1,7 @@
 """What -v and -vv print: one line a request; hex and the decoded tree. Never key material.
 
 Redacted in both are the values of the fields that can hold a secret, whoever sent them. There is
-no switch to show them.
+no switch to show them. Byte strings whose meaning is not known count as secrets.
 """
 
 import binascii
@@ -9,6 +9,7 @@ import binascii
 from . import ttlv
 from .cryptoenums import KeyFormatType
 from .enums import ObjectType, Operation, ResultReason, ResultStatus
+from .tags import NAMES
 from .tags import Tag as T
 from .tags import name as tag_name
 
@@ -17,6 +18,7 @@ SECRET = frozenset((
     T.PRIME_EXPONENT_Q, T.CRT_COEFFICIENT, T.PASSWORD, T.OPAQUE_DATA_VALUE, T.KEY_VALUE,
     T.CREDENTIAL_VALUE, T.DERIVATION_DATA, T.DATA, T.SALT, T.J, T.DIGEST_VALUE,
 ))
+_PUBLIC_OBJECTS = (T.PUBLIC_KEY, T.CERTIFICATE)  # their Key Material is no secret
 _ENUMS = {
     T.OPERATION: Operation, T.OBJECT_TYPE: ObjectType, T.RESULT_STATUS: ResultStatus,
     T.RESULT_REASON: ResultReason, T.KEY_FORMAT_TYPE: KeyFormatType,
@@ -24,44 +26,52 @@ _ENUMS = {
 _LONGEST = 48
 
 
+def _hidden(item, public):
+    """Whether an item's value must not be shown."""
+    if item.tag == T.CREDENTIAL_VALUE:
+        return True
+    if item.type == ttlv.BYTE_STRING and (item.tag == T.ATTRIBUTE_VALUE or item.tag not in NAMES):
+        return True
+    return item.tag in SECRET and not public and (
+        item.type != ttlv.STRUCTURE or item.tag not in (T.KEY_VALUE, T.KEY_MATERIAL))
+
+
 def redact(item, public=False):
-    """A copy of the tree with every secret overwritten by zeros; lengths stay.
-
-    The Key Material of a Public Key or Certificate is no secret and stays.
-    """
-    public = public or item.tag in (T.PUBLIC_KEY, T.CERTIFICATE)
-    if item.type == ttlv.STRUCTURE and (item.tag != T.CREDENTIAL_VALUE):
+    """A copy of the tree with every secret overwritten by zeros; lengths stay."""
+    public = public or item.tag in _PUBLIC_OBJECTS
+    if not _hidden(item, public):
+        if item.type != ttlv.STRUCTURE:
+            return item
         return ttlv.Item(item.tag, item.type, [redact(sub, public) for sub in item.value])
-    if item.tag not in SECRET or (public and item.tag != T.CREDENTIAL_VALUE):
-        return item
     if item.type == ttlv.STRUCTURE:
-        return ttlv.Item(item.tag, item.type, [])
-    if item.type == ttlv.BIG_INTEGER:
-        return ttlv.Item(item.tag, item.type, 0)
-    size = len(item.value if item.type == ttlv.BYTE_STRING else item.value.encode())
-    blank = bytes(size) if item.type == ttlv.BYTE_STRING else "*" * size
-    return ttlv.Item(item.tag, item.type, blank)
+        return ttlv.Item(item.tag, item.type, [_blank(sub) for sub in item.value])
+    return _blank(item)
 
 
-def tree_lines(item, indent=0):
+def _blank(item):
+    """The item with zeros for its value."""
+    if item.type == ttlv.STRUCTURE:
+        return ttlv.Item(item.tag, item.type, [_blank(sub) for sub in item.value])
+    if item.type == ttlv.BYTE_STRING:
+        return ttlv.Item(item.tag, item.type, bytes(len(item.value)))
+    if item.type == ttlv.TEXT_STRING:
+        return ttlv.Item(item.tag, item.type, "*" * len(item.value.encode()))
+    return ttlv.Item(item.tag, item.type, False if item.type == ttlv.BOOLEAN else 0)
+
+
+def tree_lines(item, indent=0, public=False):
     """The decoded tree, one line an item, secrets as *** and long values cut."""
-    yield from _lines(item, indent, False)
-
-
-def _lines(item, indent, public):
-    public = public or item.tag in (T.PUBLIC_KEY, T.CERTIFICATE)
+    public = public or item.tag in _PUBLIC_OBJECTS
     head = "%s%s" % ("  " * indent, tag_name(item.tag))
-    hidden = item.tag in SECRET and not public
-    if item.type == ttlv.STRUCTURE and item.tag != T.CREDENTIAL_VALUE:
+    if _hidden(item, public):
+        size = len(ttlv.encode(item)) - 8
+        yield "%s = *** (%s, %d bytes with padding)" % (head, ttlv.TYPE_NAMES[item.type], size)
+    elif item.type == ttlv.STRUCTURE:
         yield head
         for sub in item.value:
-            yield from _lines(sub, indent + 1, public)
-        return
-    if hidden:
-        size = len(item.value) if isinstance(item.value, (bytes, str)) else 0
-        yield "%s = *** (%s, %d bytes)" % (head, ttlv.TYPE_NAMES[item.type], size)
-        return
-    yield "%s = %s" % (head, _value(item))
+            yield from tree_lines(sub, indent + 1, public)
+    else:
+        yield "%s = %s" % (head, _value(item))
 
 
 def _value(item):

@@ -39,6 +39,6 @@ def run(ctx, request):
     if stop is not None and ctx.now >= stop:
         raise denied("the object's Protect Stop Date has passed")
     if not ctx.txn.allocate(managed.uid, count):
-        raise denied("Unable to allocate requested amount: %d asked, %d left" % (count, limits[1]))
+        raise denied("Unable to allocate requested amount")  # worded as TC-51 has it
     ctx.save(managed)
     return [ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid)]

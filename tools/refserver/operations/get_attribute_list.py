@@ -1,0 +1,18 @@
+"""Get Attribute List (KMIP 1.x §4.13)."""
+
+from .. import ttlv, view
+from ..enums import Operation
+from ..schema import TEXT_STRING, Field
+from ..tags import Tag as T
+
+OPERATION = Operation.GET_ATTRIBUTE_LIST
+WRITES = False
+FIELDS = [Field(T.UNIQUE_IDENTIFIER, TEXT_STRING)]
+
+
+def run(ctx, request):
+    """The name of every attribute that has a value, each once."""
+    managed = ctx.find(request.unique_identifier)
+    names = dict.fromkeys(name for name, _, _ in view.all_attributes(ctx, managed))
+    return [ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid)] + [
+        ttlv.text(T.ATTRIBUTE_NAME, name) for name in names]
