@@ -17,7 +17,12 @@ from tools.steps import Failed, run, say
 
 RELEASE = "trixie"
 _KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
+# apt reads this file first and the system's configuration after it: so ours takes that over by
+# name (a proxy may stand in it), has the last word, and leaves apt nothing else to read.
 _CONF = """\
+{system}
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
 Dir::State "{top}/state";
 Dir::State::lists "{top}/lists";
 Dir::State::status "{top}/status";
@@ -82,11 +87,12 @@ def system_mirrors():
 class Archive:
     """One release's packages, under a folder of ours. No call needs privilege."""
 
-    def __init__(self, top=None, release=RELEASE, keyring=None, uris=None):
+    def __init__(self, top=None, release=RELEASE, keyring=None, uris=None, system="/etc/apt"):
         self.top = pathlib.Path(top or steps.BUILD / "apt")
         self.release = release
         self.keyring = keyring
         self.uris = uris
+        self.system = pathlib.Path(system)
         self._fresh = False
 
     def update(self):
@@ -159,9 +165,17 @@ class Archive:
             (self.top / d).mkdir(parents=True, exist_ok=True)
         (self.top / "status").write_text("")
         arch = run("dpkg architecture", ["dpkg", "--print-architecture"], 30).split()[-1]
-        (self.top / "apt.conf").write_text(_CONF.format(top=self.top, arch=arch))
+        (self.top / "apt.conf").write_text(
+            _CONF.format(system=self._system_conf(), top=self.top, arch=arch))
         (self.top / "release.sources").write_text(
             _SOURCES.format(uri=uri, release=self.release, keyring=keyring))
+
+    def _system_conf(self):
+        files = [os.environ.get("APT_CONFIG", ""), *sorted((self.system / "apt.conf.d").glob("*")),
+                 self.system / "apt.conf"]
+        return "\n".join('#include "%s";' % f for f in map(str, files)
+                         if os.path.isfile(f) and os.access(f, os.R_OK)
+                         and re.search(r"/[\w-]+(\.conf)?$", f))
 
     def _env(self):
         return steps.clean_env(APT_CONFIG=str(self.top / "apt.conf"), DEBIAN_FRONTEND="noninteractive")

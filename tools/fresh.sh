@@ -107,7 +107,7 @@ for suite in ${suites//,/ }; do
         [ ! -d "$repo/../shared" ] || cp -rL "$repo/../shared" "$root$work/shared"
         git bundle create -q "$root$work/repo.bundle" HEAD "$(git symbolic-ref --short HEAD)"
         [ $login = root ] || inside "$root" root chown -R $login: /home/$login
-        inside "$root" $login git clone -q "$work/repo.bundle" "$work/main"
+        inside "$root" $login git -c init.defaultBranch=main clone -q "$work/repo.bundle" "$work/main"
         for target in "$@"; do
             log=$home/$suite-$user-$target.log
             start=$(date +%s)

@@ -86,8 +86,12 @@ def run(what, cmd, limit, env=None, cwd=None):
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(proc.pid, signal.SIGKILL)  # the whole group, which is ours alone
+        proc.wait(10)
         raise
-    reader.join(5)
+    finally:
+        reader.join(5)
+        if not reader.is_alive():  # a child that outlives the command may hold the pipe
+            proc.stdout.close()
     if proc.returncode:
         for line in lines[-_TAIL:]:
             say("  | " + line[:200])
