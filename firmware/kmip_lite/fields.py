@@ -18,7 +18,7 @@ _TAG_UNIQUE_IDENTIFIER = const(0x420094)
 _TAG_ATTRIBUTES = const(0x420125)
 
 
-def write_uid(e, uid):
+def write_uid(e, version, uid):
     """A Unique Identifier: str or bytes; None leaves it out, which means the ID Placeholder.
 
     In 2.x also an int, a number of the enumeration of that name (1 is the ID Placeholder).
@@ -26,6 +26,8 @@ def write_uid(e, uid):
     if uid is None:
         return
     if isinstance(uid, int):
+        if version < 20:
+            e.fail("a number as Unique Identifier is of KMIP 2")
         e.enumeration(_TAG_UNIQUE_IDENTIFIER, uid)
     else:
         e.text_string(_TAG_UNIQUE_IDENTIFIER, uid)

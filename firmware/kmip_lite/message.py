@@ -6,6 +6,8 @@ is no concern of this file. Neither allocates after construction, but for the er
 A version is one small number throughout the library, 10 * major + minor: 12 is KMIP 1.2.
 """
 
+from struct import unpack_from
+
 from micropython import const
 
 from kmip_lite.ttlv import Decoder, Encoder, TTLVError
@@ -248,5 +250,5 @@ class Response:
             raise TTLVError("batch count is not the number of items", d.at)
 
     def time_stamp(self):
-        """The server's clock in the last message, seconds since 1970. Allocates the int."""
-        return int.from_bytes(self.stamp, "big")
+        """The server's clock in the last message, seconds since 1970. Allocates the int and a tuple."""
+        return unpack_from(">q", self.stamp)[0]

@@ -170,7 +170,9 @@ class Encoder:
     def byte(self, tag, value):
         """A Byte String of one byte, given as a number below 256."""
         at = self._header(tag, _BYTE_STRING, 1)
-        if at >= 0:
+        if not 0 <= value <= 0xFF:
+            self.fail("byte out of range")
+        elif at >= 0:
             self.buf[at] = value
 
     def big_integer(self, tag, data):
@@ -364,11 +366,16 @@ class Decoder:
         back = self._next
         while self.next():
             if self.tag == tag:
-                if kind and self.kind != kind:
-                    raise TTLVError("type %d, not %d," % (self.kind, kind), self.at - 8)
+                if kind:
+                    self.expect(kind)
                 return True
         self._next = back
         return False
+
+    def expect(self, kind):
+        """Raise TTLVError unless the item under the cursor is of this type."""
+        if self.kind != kind:
+            raise TTLVError("type %d, not %d," % (self.kind, kind), self.at - 8)
 
     def need(self, tag, kind):
         """As find(), but an item that is not there is a TTLVError."""

@@ -37,6 +37,6 @@ def request(e, version, uid=None, csr=None, attributes=(), kind=_REQUEST_PKCS10)
     """
     if csr is None and version == 10:
         e.fail("KMIP 1.0 needs a certificate request")
-    write_uid(e, uid)
+    write_uid(e, version, uid)
     write_certificate_request(e, version, csr, kind)
     write_attributes(e, version, attributes)

@@ -16,7 +16,7 @@ def request(e, version, uid=None, count=None, mask=None, lease=None):
     """Write the payload: a Usage Limits Count (63 bits), a Cryptographic Usage Mask, a Lease Time in
     seconds, each to be checked where it is given. The answer is the Unique Identifier; a no is a
     KmipError, and ends the batch."""
-    write_uid(e, uid)
+    write_uid(e, version, uid)
     if count is not None:
         e.long_integer(_TAG_USAGE_LIMITS_COUNT, count)
     if mask is not None:

@@ -88,7 +88,7 @@ def request(e, version, uid=None, format=None, compression=None, wrap_type=None,
     `format`, `compression`, `wrap_type` (1.4 and later): numbers of Key Format Type, Key Compression
     Type, Key Wrap Type. `wrapping`: the fields of a Key Wrapping Specification, as for `Encoder.put`.
     """
-    write_uid(e, uid)
+    write_uid(e, version, uid)
     if format is not None:
         e.enumeration(_TAG_KEY_FORMAT_TYPE, format)
     if wrap_type is not None:
@@ -148,30 +148,38 @@ def _data(d, found, type_tag, value_tag):
 
 
 def _key_block(d, found):
-    # 1.x section 2.1.3, 2.x section 3.1.
+    # 1.x section 2.1.3, 2.x section 3.1. Looked at one by one: a field that came too early must not
+    # be passed over, or a wrapped key would be taken for a plain one.
     d.need(_TAG_KEY_BLOCK, _STRUCTURE)
     d.enter()
-    d.need(_TAG_KEY_FORMAT_TYPE, _ENUMERATION)
+    if not d.next() or d.tag != _TAG_KEY_FORMAT_TYPE:
+        raise TTLVError("no Key Format Type", d.at)
+    d.expect(_ENUMERATION)
     found._format_high = d.half(0)
     found._format = d.half(1)
-    if d.find(_TAG_KEY_VALUE):
-        if d.kind == _BYTE_STRING:
+    while d.next():
+        tag = d.tag
+        if tag == _TAG_KEY_VALUE:
+            if d.kind == _BYTE_STRING:
+                found.wrapped = True
+                found.at = d.at
+                found.size = d.size
+            else:
+                d.enter()
+                _key_material(d, found)
+                d.leave()
+        elif tag == _TAG_CRYPTOGRAPHIC_ALGORITHM:
+            d.expect(_ENUMERATION)
+            found._algorithm_high = d.half(0)
+            found._algorithm = d.half(1)
+        elif tag == _TAG_CRYPTOGRAPHIC_LENGTH:
+            d.expect(_INTEGER)
+            found.bits = d.integer()
+        elif tag == _TAG_KEY_WRAPPING_DATA:
+            d.expect(_STRUCTURE)
             found.wrapped = True
-            found.at = d.at
-            found.size = d.size
-        else:
-            d.enter()
-            _key_material(d, found)
-            d.leave()
-    if d.find(_TAG_CRYPTOGRAPHIC_ALGORITHM, _ENUMERATION):
-        found._algorithm_high = d.half(0)
-        found._algorithm = d.half(1)
-    if d.find(_TAG_CRYPTOGRAPHIC_LENGTH, _INTEGER):
-        found.bits = d.integer()
-    if d.find(_TAG_KEY_WRAPPING_DATA, _STRUCTURE):
-        found.wrapped = True
-        found._wrapping_at = d.at
-        found._wrapping_size = d.size
+            found._wrapping_at = d.at
+            found._wrapping_size = d.size
     d.leave()
 
 

@@ -3,6 +3,7 @@
 from micropython import const
 
 from kmip_lite.fields import write_uid
+from kmip_lite.ttlv import TTLVError
 
 _STRUCTURE = const(1)
 _INTEGER = const(2)
@@ -25,7 +26,7 @@ def request(e, version, uid=None, names=()):
     In 1.x a name is text ("Link"); in 2.x a tag (0x42004A), which goes as an Attribute Reference. A
     tuple of both serves either.
     """
-    write_uid(e, uid)
+    write_uid(e, version, uid)
     for name in names:
         if isinstance(name, tuple):
             name = name[version >= 20]
@@ -55,10 +56,19 @@ def response(d, version):
         return found
     while d.find(_TAG_ATTRIBUTE, _STRUCTURE):
         d.enter()
-        d.need(_TAG_ATTRIBUTE_NAME, _TEXT_STRING)
-        name = d.text()
-        index = d.integer() if d.find(_TAG_ATTRIBUTE_INDEX, _INTEGER) else 0
-        value = d.value() if d.find(_TAG_ATTRIBUTE_VALUE) else None
+        name = value = None
+        index = 0
+        while d.next():
+            if d.tag == _TAG_ATTRIBUTE_NAME:
+                d.expect(_TEXT_STRING)
+                name = d.text()
+            elif d.tag == _TAG_ATTRIBUTE_INDEX:
+                d.expect(_INTEGER)
+                index = d.integer()
+            elif d.tag == _TAG_ATTRIBUTE_VALUE:
+                value = d.value()
+        if name is None:
+            raise TTLVError("attribute without a name", d.at)
         d.leave()
         found.append((name, index, value))
     return found

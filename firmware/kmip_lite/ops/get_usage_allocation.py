@@ -19,5 +19,5 @@ def request(e, version, uid=None, count=0):
     Unique Identifier and says nothing of what remains. Refused: Permission Denied (1.x), Usage Limit
     Exceeded (2.x).
     """
-    write_uid(e, uid)
+    write_uid(e, version, uid)
     e.long_integer(_TAG_USAGE_LIMITS_COUNT, count)

@@ -28,7 +28,7 @@ def request(
     """
     if csr is None and version == 10:
         e.fail("KMIP 1.0 needs a certificate request")
-    write_uid(e, uid)
+    write_uid(e, version, uid)
     if csr_uid is not None:
         if version < 20:
             e.fail("Certificate Request Unique Identifier is a field of KMIP 2")
