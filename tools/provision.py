@@ -33,6 +33,7 @@ from .refserver.managed import link_item
 from .refserver.tags import Tag as T
 
 CONFIG = "config.json"
+FILES = ("key.der", "cert.der", "csr.der", "server_ca.der", "meter_ca.der", CONFIG)
 _UNITS = {"byte": UsageLimitsUnit.BYTE, "object": UsageLimitsUnit.OBJECT}
 
 
@@ -69,8 +70,10 @@ def _finished(engine, device, out):
     """The configuration of an earlier, finished run for the same device, or None."""
     path = out / CONFIG
     if not path.exists():
-        if out.exists() and any(out.iterdir()):
-            raise ProvisionError("%s is not empty and holds no finished provisioning" % out)
+        strange = [file.name for file in out.iterdir()
+                   if file.name not in FILES] if out.exists() else []
+        if strange:
+            raise ProvisionError("%s is not empty: it holds %s" % (out, strange[0]))
         return None
     config = json.loads(path.read_text())
     if config.get("device") != device:
@@ -91,7 +94,10 @@ def _provision(engine, device, out, usage_total, unit, key_bits, config):
     identity = engine.add_device(device)
     with engine.store.transaction(write=False) as transaction:
         if transaction.uids_of(device):
-            raise ProvisionError("device %s has objects on this server already" % device)
+            raise ProvisionError(
+                "device %s has objects on this server already; to start anew: "
+                "python -m tools.refserver forget --dir %s --device %s"
+                % (device, engine.folder, device))
     key = new_key()
     subject = subject_for(engine.options.subject, device)
     now = engine.now()
@@ -99,9 +105,10 @@ def _provision(engine, device, out, usage_total, unit, key_bits, config):
         subject, key.public_key(), now, engine.options.life)
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(
         key, hashes.SHA256())
-    uids = _register(engine, identity, certificate, usage_total, unit, key_bits, now)
-    config.update(uids)
-    _write(out, engine, key, certificate, request, config)
+    _write(out, engine, key, certificate, request)
+    config.update(_register(engine, identity, certificate, usage_total, unit, key_bits, now))
+    # Last: a folder with it is whole.
+    write_private(out / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     return config
 
 
@@ -142,8 +149,8 @@ def _register(engine, identity, certificate, usage_total, unit, key_bits, now):
     return {"key_uid": key_uid, "cert_uid": cert_uid, "public_key_uid": public_uid}
 
 
-def _write(out, engine, key, certificate, request, config):
-    """The device's files; config.json last, so that a folder with it is whole."""
+def _write(out, engine, key, certificate, request):
+    """The device's files, all but config.json."""
     out.mkdir(parents=True, exist_ok=True)
     os.chmod(out, 0o700)
     files = {
@@ -153,7 +160,6 @@ def _write(out, engine, key, certificate, request, config):
         "csr.der": request.public_bytes(ser.Encoding.DER),
         "server_ca.der": Authority.load(engine.folder, SERVER_CA).der,
         "meter_ca.der": engine.meter_ca.der,
-        CONFIG: (json.dumps(config, indent=1) + "\n").encode(),
     }
     for name, data in files.items():
         write_private(out / name, data)

@@ -1,4 +1,4 @@
-"""Command line: python -m tools.refserver init | serve."""
+"""Command line: python -m tools.refserver init | serve | revoke | accept | forget."""
 
 import argparse
 import signal
@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+from .engine import Engine
 from .server import DEFAULT_PORT, Server
 from .setup import init
 
@@ -15,6 +16,7 @@ _EXAMPLES = """examples:
   python -m tools.provision --state state --device meter-0001 --out meter-0001
   python -m tools.refserver serve --dir state --listen 127.0.0.1:5696 -v
   python -m tools.refserver serve --dir state --listen 127.0.0.1:0 --port-file port
+  python -m tools.refserver revoke --dir state --device meter-0001
 """
 
 
@@ -42,6 +44,12 @@ def _arguments(argv):
     serve.add_argument("-v", "--verbose", action="count", default=0,
                        help="one line a request; twice: also hex and the decoded message,"
                             " key material always redacted")
+    for name, text in (("revoke", "refuse a device from now on"),
+                       ("accept", "take a revoked device back"),
+                       ("forget", "remove a device and all its objects")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--dir", required=True, help="the state folder")
+        command.add_argument("--device", required=True, help="device id")
     return parser.parse_args(argv)
 
 
@@ -67,14 +75,28 @@ def _serve(arguments):
         done.wait()
 
 
+def _device(command, folder, device):
+    engine = Engine(folder)
+    try:
+        if command == "forget":
+            print("%s: %d objects removed" % (device, engine.forget_device(device)))
+        else:
+            engine.revoke_device(device, command == "revoke")
+            print("%s: %s" % (device, "revoked" if command == "revoke" else "accepted"))
+    finally:
+        engine.close()
+
+
 def main(argv=None):
     arguments = _arguments(argv)
     try:
         if arguments.command == "init":
             init(arguments.dir, arguments.name, arguments.life, arguments.subject)
             print("made %s" % arguments.dir)
-        else:
+        elif arguments.command == "serve":
             _serve(arguments)
+        else:
+            _device(arguments.command, arguments.dir, arguments.device)
     except (OSError, ValueError, sqlite3.Error) as error:
         print("refserver: %s" % error, file=sys.stderr)
         return 1

@@ -75,6 +75,11 @@ class Engine:
             if not transaction.revoke_device(device, revoked):
                 raise ValueError("there is no device %r" % device)
 
+    def forget_device(self, device):
+        """Remove a device and its objects, as if it had never been; how many objects went."""
+        with self.store.transaction() as transaction:
+            return transaction.forget(device)
+
     def identify(self, common_name, fingerprint=None):
         """The Identity of a client certificate's CN; None if the table does not know it."""
         with self.store.transaction(write=False) as transaction:

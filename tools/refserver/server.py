@@ -168,11 +168,19 @@ class Server:
             _shut(tls or sock)
 
     def _identify(self, tls, peer):
-        """The Identity of the peer's certificate: exactly one CN, known to the table."""
+        """The Identity of the peer's certificate: valid now, exactly one CN, in the table.
+
+        TLS has verified the certificate; its dates are looked at again because a resumed session
+        does not.
+        """
         der = tls.getpeercert(binary_form=True)
-        names = common_names(x509.load_der_x509_certificate(der).subject)
+        certificate = x509.load_der_x509_certificate(der)
+        names = common_names(certificate.subject)
+        if certificate.not_valid_after_utc.timestamp() < time.time():
+            self._log(1, "%s: the client certificate has expired" % peer)
+            return None
         if len(names) != 1:
-            self._log(1, "%s: the certificate has %d CNs" % (peer, len(names)))
+            self._log(1, "%s: the client certificate has %d CNs" % (peer, len(names)))
             return None
         return self.engine.identify(names[0], fingerprint(der))
 
@@ -264,7 +272,8 @@ def _tls_context(folder):
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(folder / SERVER_CERT, folder / SERVER_KEY)
     context.load_verify_locations(folder / (METER_CA + ".crt"))
-    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+    context.num_tickets = 0  # every connection shows its certificate
     return context
 
 

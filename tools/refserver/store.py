@@ -240,3 +240,11 @@ class Transaction:
         cursor = self._db.execute(
             "UPDATE devices SET revoked = ? WHERE device = ?", (int(revoked), device))
         return cursor.rowcount
+
+    def forget(self, device):
+        """Remove a device's identities and everything it owns; how many objects there were."""
+        uids = self.uids_of(device)
+        for table in ("attributes", "names", "usage_limits", "certificates", "objects"):
+            self._db.executemany("DELETE FROM %s WHERE uid = ?" % table, [(u,) for u in uids])
+        self._db.execute("DELETE FROM devices WHERE device = ?", (device,))
+        return len(uids)

@@ -1,10 +1,10 @@
 """Get (KMIP 1.x §4.11)."""
 
-from .. import keyblock, keyformats, state, ttlv
+from .. import keyblock, keyformats, keywrap, state, ttlv
 from ..cryptoenums import KeyCompressionType, KeyFormatType, KeyWrapType
 from ..enums import ObjectType, Operation
 from ..errors import KmipError, Reason, denied, illegal, unsupported
-from ..schema import ENUMERATION, STRUCTURE, TEXT_STRING, Field
+from ..schema import ENUMERATION, STRUCTURE, TEXT_STRING, Field, parse
 from ..structures import KEY_WRAPPING_SPECIFICATION
 from ..tags import Tag as T
 
@@ -15,7 +15,7 @@ FIELDS = [
     Field(T.KEY_FORMAT_TYPE, ENUMERATION, enum=KeyFormatType),
     Field(T.KEY_WRAP_TYPE, ENUMERATION, since=14, enum=KeyWrapType),
     Field(T.KEY_COMPRESSION_TYPE, ENUMERATION, enum=KeyCompressionType),
-    Field(T.KEY_WRAPPING_SPECIFICATION, STRUCTURE, fields=KEY_WRAPPING_SPECIFICATION),
+    Field(T.KEY_WRAPPING_SPECIFICATION, STRUCTURE),
 ]
 
 
@@ -27,14 +27,13 @@ def run(ctx, request):
         raise KmipError(Reason.KEY_VALUE_NOT_PRESENT, "the server does not hold the key's value")
     fields = keyblock.read_object(managed.object_type, managed.material, 21)
     block = getattr(fields, "key_block", None)
-    _check_leave(ctx, managed)
-    if request.key_wrapping_specification is not None:
-        raise unsupported("this server does not wrap keys")
+    wrapped = request.key_wrapping_specification or (block is not None and block.wrapped)
+    _check_leave(ctx, managed, wrapped)
     if block is None:
         _check_no_key(request)
         material = managed.material
     else:
-        material = _as_wanted(managed, block, request)
+        material = _as_wanted(ctx, managed, block, request)
     if managed.get("Fresh"):
         managed.set_value("Fresh", False)
         ctx.txn.save(managed)
@@ -45,11 +44,11 @@ def run(ctx, request):
     ]
 
 
-def _check_leave(ctx, managed):
+def _check_leave(ctx, managed, wrapped):
     """Sensitive objects leave only wrapped, not extractable ones never (1.4+)."""
     for name, forbidden, reason in (
             ("Extractable", False, Reason.NOT_EXTRACTABLE), ("Sensitive", True, Reason.SENSITIVE)):
-        if managed.get(name) is forbidden:
+        if managed.get(name) is forbidden and not (name == "Sensitive" and wrapped):
             text = "the object's %s attribute is %s" % (name, forbidden)
             raise KmipError(reason, text) if ctx.version >= 14 else denied(text)
 
@@ -61,9 +60,11 @@ def _check_no_key(request):
     if request.key_compression_type is not None:
         raise KmipError(Reason.KEY_COMPRESSION_TYPE_NOT_SUPPORTED,
                         "an object without a Key Block has no Key Compression Type")
+    if request.key_wrapping_specification is not None:
+        raise illegal("an object without a Key Block cannot be wrapped")
 
 
-def _as_wanted(managed, block, request):
+def _as_wanted(ctx, managed, block, request):
     """The object in the Key Format Type asked for."""
     if block.wrapped is not None and request.key_wrap_type == KeyWrapType.NOT_WRAPPED:
         raise unsupported("this server cannot unwrap the key; it is given as registered")
@@ -71,14 +72,19 @@ def _as_wanted(managed, block, request):
         raise KmipError(Reason.KEY_VALUE_NOT_PRESENT, "the server does not hold the key's value")
     keyformats.check_compression(request.key_compression_type, block.compression)
     wanted = request.key_format_type
-    if wanted is None or wanted == block.format:
-        return managed.material
-    if block.wrapped is not None:
-        raise KmipError(Reason.KEY_FORMAT_TYPE_NOT_SUPPORTED,
-                        "a wrapped key is given as registered")
-    material = _convert(managed.object_type, block, wanted)
-    new_block = keyblock.build(wanted, material, block.algorithm, block.length)
-    items = [new_block if item.tag == T.KEY_BLOCK else item for item in managed.material.value]
+    item = managed.material.find(T.KEY_BLOCK)
+    if wanted is not None and wanted != block.format:
+        if block.wrapped is not None:
+            raise KmipError(Reason.KEY_FORMAT_TYPE_NOT_SUPPORTED,
+                            "a wrapped key is given as registered")
+        item = keyblock.build(wanted, _convert(managed.object_type, block, wanted),
+                              block.algorithm, block.length)
+        block = keyblock.KeyBlock(item, managed.object_type, 21)
+    if request.key_wrapping_specification is not None:
+        spec = parse(request.key_wrapping_specification, KEY_WRAPPING_SPECIFICATION,
+                     ctx.version, ctx.lenient)
+        item = keywrap.wrap(ctx, managed, block, spec)
+    items = [item if old.tag == T.KEY_BLOCK else old for old in managed.material.value]
     return ttlv.structure(managed.material.tag, *items)
 
 
