@@ -212,7 +212,7 @@ def archive(tmp_path, monkeypatch):
     if not debian.have_apt():
         pytest.skip("no apt here")
     monkeypatch.setattr(steps, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(steps.time, "sleep", lambda s, sleep=time.sleep: sleep(min(s, 0.05)))
+    monkeypatch.setattr(steps, "_PAUSE", 0.01)
     arch = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
                           timeout=60).stdout.strip()
     dist = tmp_path / "mirror" / "dists" / "trixie"
@@ -316,7 +316,11 @@ def test_a_step_that_fails_once_is_tried_again(monkeypatch, tmp_path):
     monkeypatch.setattr(steps, "BUILD", tmp_path)
     flag = tmp_path / "flag"
     script = "test -e %s || { touch %s; echo refused; exit 7; }; echo done" % (flag, flag)
-    assert steps.retry(steps.run, "moody", ["sh", "-c", script], 30, pause=0.01) == "done"
+    monkeypatch.setattr(steps, "_PAUSE", 0.01)
+    assert steps.run("moody", ["sh", "-c", script], 30, tries=3) == "done"
+    flag.unlink()
+    with pytest.raises(steps.Failed, match="refused"):
+        steps.run("moody", ["sh", "-c", script], 30)
 
 
 def test_a_step_that_hangs_is_ended_with_its_children(monkeypatch, tmp_path):
@@ -333,10 +337,10 @@ def test_a_step_that_hangs_is_ended_with_its_children(monkeypatch, tmp_path):
     pytest.fail("the child of the ended step is still there")
 
 
-def test_a_failed_step_says_its_last_line_and_where_the_log_is(monkeypatch, tmp_path):
+def test_a_failed_step_says_why_and_where_the_log_is(monkeypatch, tmp_path):
     monkeypatch.setattr(steps, "BUILD", tmp_path)
-    with pytest.raises(steps.Failed, match=r"status 3: no such registry .*broken\.log"):
-        steps.run("broken", ["sh", "-c", "echo no such registry; exit 3"], 30)
+    with pytest.raises(steps.Failed, match=r"status 3: E: no such registry .*broken\.log"):
+        steps.run("broken", ["sh", "-c", "echo E: no such registry; echo Bye.; exit 3"], 30)
 
 
 def test_two_set_ups_take_turns(monkeypatch, tmp_path, capsys):

@@ -108,7 +108,7 @@ class Archive:
             say("reading the package lists of Debian %s (private apt state, signatures checked)"
                 % self.release)
             try:
-                steps.retry(run, "apt update", ["apt-get", "-q", "update"], 300, env=self._env())
+                run("apt update", ["apt-get", "-q", "update"], 300, env=self._env(), tries=3)
                 break
             except Failed:
                 if n + 1 == len(uris[:3]):
@@ -134,7 +134,7 @@ class Archive:
         if not tarball:
             cmd = ["apt-get", "-q", "source", "--download-only", "--only-source",
                    "%s=%s" % (name, version)]
-            steps.retry(run, "fetch source %s" % name, cmd, 600, env=self._env(), cwd=where)
+            run("fetch source %s" % name, cmd, 600, env=self._env(), cwd=where, tries=3)
             tarball = self._tarball(where, name, version)
         if not tarball:
             raise Failed("the source package %s %s has no upstream tarball" % (name, version))
@@ -150,10 +150,10 @@ class Archive:
         what = "fetch " + names[0]
         if with_depends:
             cmd = ["apt-get", "-q", "-y", "install", "--download-only", "--no-install-recommends"]
-            steps.retry(run, what, cmd + list(names), 600, env=self._env())
+            run(what, cmd + list(names), 600, env=self._env(), tries=3)
         else:
             cmd = ["apt-get", "-q", "download"]
-            steps.retry(run, what, cmd + list(names), 600, env=self._env(), cwd=archives)
+            run(what, cmd + list(names), 600, env=self._env(), cwd=archives, tries=3)
         into = pathlib.Path(into)
         into.mkdir(parents=True, exist_ok=True)
         for deb in sorted(archives.glob("*.deb")):
@@ -209,9 +209,9 @@ def install(packages):
     say("installing %s (apt-get install)" % " ".join(packages))
     env = steps.clean_env(DEBIAN_FRONTEND="noninteractive")
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"]
-    steps.retry(run, "apt update system", [*apt, "update"], 300, env=env)
+    run("apt update system", [*apt, "update"], 300, env=env, tries=3)
     cmd = [*apt, "install", "--no-install-recommends", *packages]
-    steps.retry(run, "apt install", cmd, 900, env=env)
+    run("apt install", cmd, 900, env=env, tries=3)
 
 
 def _keyring():

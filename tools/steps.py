@@ -1,4 +1,4 @@
-"""Long steps of the set-up, told on the terminal: run, retry, fetch one lock, keep a stamp.
+"""Long steps of the set-up, told on the terminal: run with retries, take the one lock, keep a stamp.
 
 Standard library only: this runs before the virtual environment exists.
 """
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -18,11 +19,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 _HEARTBEAT = 5.0  # seconds between signs of life
+_PAUSE = 3.0  # seconds before the second try; the third waits twice as long
 _TAIL = 15  # lines of a failed command's output that are shown
 
 
 class Failed(Exception):
     """A step did not work. The message is one line, fit for the user."""
+
+    tail = ()  # the last lines of what a command said
 
 
 def say(text):
@@ -46,11 +50,25 @@ def clean_env(**more):
     return env
 
 
-def run(what, cmd, limit, env=None, cwd=None):
+def run(what, cmd, limit, env=None, cwd=None, tries=1):
     """Run `cmd` for at most `limit` seconds; its output goes to build/log, a sign of life here.
 
-    Gives the output. Raises Failed with the last line of it; the rest of its end is shown.
+    Gives the output. Raises Failed with the line of it that tells most; the rest of its end is
+    shown. Mirrors and registries have bad moments: `tries` tries it again after a pause.
     """
+    for n in range(1, tries + 1):
+        try:
+            return _run(what, cmd, limit, env, cwd)
+        except Failed as exc:
+            if n == tries:
+                for line in exc.tail:
+                    say("  | " + line[:200])
+                raise
+            say("  %s; again in %d s (%d of %d)" % (exc, _PAUSE * n, n + 1, tries))
+            time.sleep(_PAUSE * n)
+
+
+def _run(what, cmd, limit, env, cwd):
     log = BUILD / "log" / (what.replace(" ", "-").replace("/", "-") + ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -93,23 +111,18 @@ def run(what, cmd, limit, env=None, cwd=None):
         if not reader.is_alive():  # a child that outlives the command may hold the pipe
             proc.stdout.close()
     if proc.returncode:
-        for line in lines[-_TAIL:]:
-            say("  | " + line[:200])
-        last = lines[-1][:160] if lines else "no output"
-        raise Failed("%s: status %d: %s (%s)" % (what, proc.returncode, last, _short(log)))
+        telling = [m for m in lines if re.match(r"E: |ERROR|fatal:|make: \*\*\*|.*\berror:", m)]
+        line = (telling or lines[-1:] or ["no output"])[0][:200]
+        failed = Failed("%s: status %d: %s (%s)" % (what, proc.returncode, line, _short(log)))
+        failed.tail = lines[-_TAIL:]
+        raise failed
     return "\n".join(lines)
 
 
-def retry(fn, *args, times=3, pause=3.0, **kw):
-    """Call fn; a Failed is tried again after a pause: mirrors and registries have bad moments."""
-    for n in range(1, times + 1):
-        try:
-            return fn(*args, **kw)
-        except Failed as exc:
-            if n == times:
-                raise
-            say("  %s; again in %d s (%d of %d)" % (exc, pause * n, n + 1, times))
-            time.sleep(pause * n)
+def end_when_told():
+    """A terminated set-up ends what it started, as an interrupted one does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, frame: sys.exit(128 + n))
 
 
 @contextlib.contextmanager

@@ -387,6 +387,7 @@ def main(argv=None):
         if target not in TARGETS:
             parser.error("there is no target %s; there are %s" % (target, ", ".join(TARGETS)))
     status = 0
+    steps.end_when_told()
     try:
         with steps.lock():
             for target in args.target or TARGETS:
