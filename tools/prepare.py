@@ -5,6 +5,7 @@
 Everything goes under build/. A second run finds the stamps and is done at once. Nothing needs
 privilege; root may also have missing compiler packages installed. Standard library only.
 """
+# ruff: noqa: E402 (an old Python is told so before it trips over what the others import)
 
 import os
 import sys
