@@ -138,7 +138,8 @@ class Client:
         Gives the Response. Raises TTLVError and OSError, and closes the stream with either.
         """
         if self._stream is None:
-            raise OSError(ENOTCONN)
+            raise OSError(ENOTCONN, "the connection is closed")
+        done = False
         try:
             self._send(size)
             self._receive(0, _HEADER)
@@ -153,9 +154,10 @@ class Client:
             self.received += size
             self.round_trips += 1
             self._response.open(size)
-        except (OSError, TTLVError):
-            self.close()
-            raise
+            done = True
+        finally:
+            if not done:  # whatever it was, what is left on the wire is no answer to the next request
+                self.close()
         return self._response
 
     def wipe(self):
@@ -165,20 +167,21 @@ class Client:
     def _send(self, size):
         at = 0
         while at < size:
-            count = self._stream.write(self._view[at:size])
-            if count is None:
-                raise OSError(ETIMEDOUT)
-            at += count
+            at += moved(self._stream.write(self._view[at:size]))
         self.sent += size
 
     def _receive(self, at, end):
         while at < end:
-            count = self._stream.readinto(self._view[at:end])
-            if count is None:
-                raise OSError(ETIMEDOUT)
-            if not count:
-                raise OSError(ECONNRESET)
-            at += count
+            at += moved(self._stream.readinto(self._view[at:end]))
+
+
+def moved(count):
+    """What a stream's call gave, where that is a number of bytes; OSError for None and 0."""
+    if count is None:
+        raise OSError(ETIMEDOUT, "the server does not answer in time")
+    if not count:
+        raise OSError(ECONNRESET, "the server has closed the connection")
+    return count
 
 
 def load(name):
