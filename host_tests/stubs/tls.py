@@ -17,6 +17,7 @@ _RECORD = 16384
 class SSLContext:
     def __init__(self, protocol):
         self._context = ssl.SSLContext(protocol)
+        self.verify_callback = None
 
     @property
     def verify_mode(self):
@@ -41,7 +42,10 @@ class SSLContext:
             os.unlink(path)
 
     def wrap_socket(self, sock, server_hostname=None):
-        return _Stream(self._context, sock, server_hostname)
+        stream = _Stream(self._context, sock, server_hostname)
+        if self.verify_callback is not None:
+            self.verify_callback(memoryview(stream.peer), 0)
+        return stream
 
 
 def _key_pem(der):
@@ -65,6 +69,7 @@ class _Stream:
         )
         self._buffer = bytearray(_RECORD)
         self._run(self._tls.do_handshake)
+        self.peer = self._tls.getpeercert(True)
 
     def _run(self, function, *args):
         while True:
@@ -106,9 +111,6 @@ class _Stream:
 
     def write(self, buf):
         return self._run(self._tls.write, buf)
-
-    def getpeercert(self, binary):
-        return self._tls.getpeercert(binary)
 
     def close(self):
         try:

@@ -1,0 +1,476 @@
+"""The renewal agent: a table of states that takes a device from one certificate to the next.
+
+Sans-I/O: `Agent.job()` says what is to be done now, whoever does it (see runner.py) reports an event,
+and the table says what follows. Everything that must outlive a cut of power is in `Slots.state` and
+is on flash before the next step is taken; so a job can be begun again at any time.
+
+  STABLE   an identity is in use and nothing is under way
+  KEYED    the key for the next certificate is on flash; nothing has been sent
+  ASKED    a request may have reached the server: what became of it must be found out, never asked again
+  PENDING  the server said it takes time, and gave a correlation value
+  ISSUED   there is a new certificate, of known Unique Identifier
+  STAGED   it is in the idle slot, together with its key
+  TRIAL    it is verified, and is to be proved: an object read and a report accepted under it
+"""
+
+from binascii import hexlify, unhexlify
+from hashlib import sha256
+from os import urandom
+
+from micropython import const
+
+from identity import x509
+from identity.clock import seconds
+from identity.slots import Identity
+
+# Modes, as they stand in the persistent state: "renew" is Re-certify, the same key, by the identity in
+# use; "rotate" is Certify, a new key, by the identity in use; "enrol" is Certify by the bootstrap one.
+
+_KEPT = const(8)  # refused certificates that are remembered
+_REJECTS = const(2)  # certificates rejected in a row before the key is changed as well
+_PATIENCE = const(3)  # refusals in a row before another way is tried
+_ALTERNATIONS = const(3)  # times that old accepted and new refused must have alternated
+
+# Each row: in this state, at this event, the next state, and the method that is run on the way.
+TABLE = (
+    ("STABLE", "due", "KEYED", "_begin"),
+    ("KEYED", "keyed", "KEYED", "_keep_key"),
+    ("KEYED", "offline", "KEYED", "_later"),
+    ("KEYED", "turned away", "KEYED", "_turned_away"),
+    ("KEYED", "send", "ASKED", ""),
+    ("ASKED", "delivered", "STAGED", "_stage"),
+    ("ASKED", "issued", "ISSUED", "_issued"),
+    ("ASKED", "pending", "PENDING", "_pending"),
+    ("ASKED", "refused", "KEYED", "_refused"),
+    ("ASKED", "nothing", "KEYED", "_later"),
+    ("ASKED", "lost", "ASKED", "_later"),
+    ("ASKED", "unfindable", "ASKED", "_unfindable"),
+    ("ASKED", "offline", "ASKED", "_later"),
+    ("ASKED", "turned away", "ASKED", "_turned_away"),
+    ("PENDING", "pending", "PENDING", "_later"),
+    ("PENDING", "offline", "PENDING", "_later"),
+    ("PENDING", "lost", "PENDING", "_later"),
+    ("PENDING", "turned away", "PENDING", "_turned_away"),
+    ("PENDING", "issued", "ISSUED", "_issued"),
+    ("PENDING", "refused", "ASKED", "_not_pending"),
+    ("PENDING", "late", "ASKED", "_not_pending"),
+    ("ISSUED", "delivered", "STAGED", "_stage"),
+    ("ISSUED", "refused", "ISSUED", "_unfetched"),
+    ("ISSUED", "offline", "ISSUED", "_later"),
+    ("ISSUED", "lost", "ISSUED", "_later"),
+    ("ISSUED", "turned away", "ISSUED", "_turned_away"),
+    ("ISSUED", "gone", "STABLE", "_reject"),
+    ("STAGED", "good", "TRIAL", "_verified"),
+    ("STAGED", "bad", "STABLE", "_reject"),
+    ("TRIAL", "unknown", "TRIAL", "_later"),
+    ("TRIAL", "proved", "STABLE", "_promote"),
+    ("TRIAL", "roll back", "STABLE", "_reject"),
+    ("TRIAL", "both refused", "KEYED", "_start_over"),
+)
+
+
+class Agent:
+    """The renewal of one device's identity.
+
+    `slots`: where everything persistent is; `clock`: a Clock; `device`: the device's id, the CN of its
+    certificates; `issuers`: the DER of the anchors that may sign them; `proof`: the verb and arguments
+    (a dict) that read an object which only this device may read.
+
+    Times in seconds. A certificate is due at two thirds of its life or at `max_age` (0: no such limit),
+    whichever is sooner, plus a part of `window` that depends on the device's id. The first retry comes
+    within `retry_first`, later ones within twice the last, up to `retry_most`, and sooner as expiry
+    nears. A trial is rolled back after `trial_span` at the earliest; a Pending is given up after
+    `pending_most`. `log` is called with one line a transition, no secret in it.
+    """
+
+    def __init__(
+        self,
+        slots,
+        clock,
+        device,
+        issuers,
+        proof,
+        max_age=0,
+        window=3600,
+        retry_first=60,
+        retry_most=21600,
+        trial_span=3600,
+        pending_most=86400,
+        log=print,
+    ):
+        self.slots = slots
+        self.clock = clock
+        self.device = device
+        self.issuers = issuers
+        self.proof = proof
+        self.alarm = ""  # what an operator has to look at, or ""
+        self.last = ""  # the last event and what it said
+        self._max_age = max_age
+        self._window = window
+        self._retry_first = retry_first
+        self._retry_most = retry_most
+        self._trial_span = trial_span
+        self._pending_most = pending_most
+        self._log = log
+        self._wake = 0
+        self._tries = 0
+        self._alternations = 0
+        self._first_refusal = 0
+        self._both = 0
+        self._swap = False  # connect with the other identity than the mode's own
+        self._has_bootstrap = slots.bootstrap() is not None
+        self._validity = None  # of the active certificate: (slot and checksum, notBefore, notAfter)
+        state = slots.state
+        if not any(row[0] == state.get("state") for row in TABLE):
+            state["state"] = "STABLE"
+        clock.raise_floor(state.get("floor", 0))
+
+    # What is in use, and until when.
+
+    @property
+    def state(self):
+        """The name of the state."""
+        return self.slots.state["state"]
+
+    @property
+    def mode(self):
+        """What is under way: "renew", "rotate", "enrol", or "" in STABLE."""
+        return self.slots.state.get("mode", "")
+
+    def own(self):
+        """The device's own identity in use, or None before enrolment. Reads it from flash."""
+        return self.slots.identity() if self.slots.using else None
+
+    def validity(self):
+        """(notBefore, notAfter) of the identity in use, seconds since 1970, or None without one."""
+        active = self.slots.state.get("active")
+        if self._validity is None or self._validity[0] != active:
+            found = self.own()
+            if found is None:
+                return None
+            try:
+                certificate = x509.Certificate(found.cert)
+                self._validity = (
+                    active,
+                    seconds(certificate.not_before),
+                    seconds(certificate.not_after),
+                )
+            except ValueError:
+                return None
+        return self._validity[1:]
+
+    def due_at(self):
+        """When the identity in use is to be renewed, seconds since 1970."""
+        validity = self.validity()
+        if validity is None:
+            return 0
+        life = validity[1] - validity[0]
+        age = life * 2 // 3
+        if self._max_age:
+            age = min(age, self._max_age)
+        # A fleet that was enrolled together must not come back together.
+        digest = sha256(self.device.encode()).digest()
+        window = min(self._window, life // 10)
+        return validity[0] + age + (digest[0] << 8 | digest[1]) * window // 65536
+
+    def request(self, mode):
+        """Have the next renewal begin now, as "renew" or "rotate" (an operator's or a server's wish)."""
+        self.slots.state["wanted"] = mode
+        self.slots.commit()
+        self._wake = 0
+
+    # What to do next.
+
+    def job(self):
+        """What is to be done now: a word for the runner, or "" when it is to wait."""
+        now = self.clock.now()
+        if self._wake - now > self._retry_most:
+            self._wake = now + self._retry_most  # the clock went back
+        if now < self._wake:
+            return ""
+        state = self.state
+        if state == "STABLE":
+            mode = self._due(now)
+            if not mode:
+                return ""
+            self.event("due", mode)
+            state = "KEYED"
+        if state == "KEYED":
+            return "ask" if self.csr() else "key"
+        if state == "ASKED":
+            return "search"
+        if state == "PENDING":
+            waited = now - self.slots.state.get("since", now)
+            return "cancel" if waited > self._pending_most else "poll"
+        if state == "ISSUED":
+            return "fetch"
+        return "verify" if state == "STAGED" else "try"
+
+    def sleep(self):
+        """Seconds until job() can have something to say."""
+        now = self.clock.now()
+        until = self._wake
+        if self.state == "STABLE":
+            until = max(until, self.due_at())
+        return max(0, until - now)
+
+    def _due(self, now):
+        state = self.slots.state
+        if self.validity() is None:
+            if not self._has_bootstrap:
+                self.alarm = "no identity"
+                return ""
+            return "enrol"
+        mode = state.get("wanted", "")
+        if not mode and now >= self.due_at():
+            mode = "renew"
+        if mode == "renew" and (state.get("rejects", 0) >= _REJECTS or not self.base()):
+            mode = "rotate"
+        return mode
+
+    def base(self):
+        """The Unique Identifier of the certificate to re-certify: the end of its chain as known."""
+        base = self.slots.state.get("base")
+        if base:
+            return base
+        found = self.own()
+        return found.uid if found is not None else ""
+
+    def csr(self):
+        """The certificate request to send, DER, or b"" where it must be made first."""
+        kept = self.slots.state.get("csr")
+        if kept:
+            return unhexlify(kept)
+        if self.mode == "renew":
+            return self.own().csr
+        return b""
+
+    def key(self):
+        """The private key of the certificate under way, DER: a new one, or that of the identity in use."""
+        kept = self.slots.state.get("key")
+        return unhexlify(kept) if kept else self.own().key
+
+    def identity(self):
+        """The identity to connect with for the work under way: our own, or the bootstrap identity to
+        enrol, or where the server turned our own away; both stand for the same device."""
+        if (self.mode == "enrol") != self._swap:
+            found = self.slots.bootstrap()
+            if found is not None:
+                return found
+        return self.slots.identity()
+
+    def trial(self):
+        """The identity that is staged or on trial, or None."""
+        trial = self.slots.state.get("trial")
+        return self.slots.slot(*trial) if trial else None
+
+    def public(self):
+        """The Unique Identifier of the public key under way, once it is registered, or ""."""
+        return self.slots.state.get("public", "")
+
+    def issued(self):
+        """The Unique Identifier of the certificate under way, once it is issued, or ""."""
+        return self.slots.state.get("uid", "")
+
+    def correlation(self):
+        """The Asynchronous Correlation Value of a Pending request, bytes."""
+        return unhexlify(self.slots.state["corr"])
+
+    def was_refused(self, uid):
+        """Whether this certificate was rejected before."""
+        return uid in self.slots.state.get("refused", ())
+
+    # What happened.
+
+    def event(self, event, value=None):
+        """Take an event: do what the table says, and have the outcome on flash before returning.
+
+        Raises OSError where it cannot be written; the state is then what it was.
+        """
+        slots = self.slots
+        state = slots.state
+        before = dict(state)
+        for row in TABLE:
+            if row[0] == state["state"] and row[1] == event:
+                break
+        else:
+            self._log("renewal: %s, and %s means nothing there" % (state["state"], event))
+            return
+        try:
+            went = getattr(self, row[3])(value) if row[3] else None
+            state["state"] = went or row[2]
+            if state != before:
+                # A key that is no longer wanted here must not stay in the older record.
+                slots.commit(scrub="key" in before and "key" not in state)
+        except OSError:
+            state.clear()
+            state.update(before)
+            self._later(None)
+            raise
+        self.last = "%s: %s" % (event, value) if isinstance(value, Exception) else event
+        if state["state"] != row[0]:
+            self._tries = 0 if state["state"] != "KEYED" else self._tries
+            self._log("renewal: %s -> %s (%s)" % (row[0], state["state"], self.last))
+        elif row[3] == "_later":
+            self._log("renewal: %s, again in %d s (%s)" % (row[0], self.sleep(), self.last))
+
+    def _later(self, value):
+        # Exponential back-off with full jitter, within a tenth of what is left of the certificate.
+        most = self._retry_most
+        now = self.clock.now()
+        validity = self.validity()
+        if validity is not None:
+            left = max(0, validity[1] - now)
+            most = max(self._retry_first, min(most, left // 10))
+        most = min(most, self._retry_first << min(self._tries, 20))
+        self._tries += 1
+        random = urandom(2)
+        self._wake = now + 1 + (most * (random[0] << 8 | random[1]) >> 16)
+
+    def _begin(self, mode):
+        state = self.slots.state
+        self._forget("wanted", "key", "csr", "public", "uid", "corr", "trial")
+        state["mode"] = mode
+
+    def _forget(self, *names):
+        for name in names:
+            self.slots.state.pop(name, None)
+
+    def _keep_key(self, made):
+        key, csr = made
+        state = self.slots.state
+        if key:
+            state["key"] = hexlify(key).decode()
+        state["csr"] = hexlify(csr).decode()
+
+    def _turned_away(self, error):
+        # The server does not want the identity we came with: after some patience come with the other.
+        self._later(error)
+        validity = self.validity()
+        expired = validity is not None and self.clock.now() > validity[1]
+        if self._tries < _PATIENCE and not expired:
+            return
+        self.alarm = "the server refuses our certificate"
+        if self._has_bootstrap:
+            self._swap = not self._swap
+            self._tries = 0
+
+    def _refused(self, value):
+        # Nothing was issued. `value`: the error, and the Public Key's identifier if it is registered.
+        error, public = value
+        self._later(error)
+        state = self.slots.state
+        if public:
+            state["public"] = public
+        if state["mode"] == "renew" and self._tries >= _PATIENCE:
+            state["mode"] = "rotate"
+            self._forget("csr")
+        self.alarm = "the server refuses to issue a certificate: %s" % error
+
+    def _unfindable(self, error):
+        # The server does not let us look. Asking again risks one certificate too many, but no more.
+        self._later(error)
+        return "KEYED" if self._tries > 2 * _PATIENCE else None
+
+    def _pending(self, correlation):
+        state = self.slots.state
+        state["corr"] = hexlify(correlation).decode()
+        state["since"] = self.clock.now()
+        self._later(None)
+
+    def _not_pending(self, value):
+        self._forget("corr", "since")
+
+    def _issued(self, value):
+        uid, public = value
+        state = self.slots.state
+        state["uid"] = uid
+        if public:
+            state["public"] = public
+        self._forget("corr", "since")
+
+    def _unfetched(self, error):
+        self._later(error)
+
+    def _stage(self, value):
+        uid, public, der = value
+        slots = self.slots
+        state = slots.state
+        old = self.own()
+        key = self.key()
+        csr = self.csr()
+        public = public or state.get("public") or (old.public_uid if old and not state.get("key") else "")
+        staged = Identity(key, der, csr, uid, public)
+        state["trial"] = slots.stage(staged)
+        state["uid"] = uid
+
+    def _verified(self, not_before):
+        self.clock.raise_floor(not_before)
+        self.slots.state["floor"] = self.clock.floor
+        self._alternations = self._both = 0
+
+    def _reject(self, why):
+        # Remembered and never fetched again; the next attempt goes on from the end of the chain.
+        state = self.slots.state
+        uid = state.get("uid", "")
+        state["refused"] = list(state.get("refused", ()))[1 - _KEPT :] + [uid]
+        state["rejects"] = state.get("rejects", 0) + 1
+        if state.get("mode") == "renew":
+            state["base"] = uid
+        self.alarm = "a new certificate was rejected: %s" % why
+        self._forget("mode", "key", "csr", "public", "uid", "corr", "since", "trial")
+        self._later(why)
+
+    def _promote(self, value):
+        state = self.slots.state
+        state["active"] = state["trial"]
+        self._forget("mode", "key", "csr", "public", "uid", "trial", "base", "rejects", "refused")
+        self._wake = 0
+        self._swap = False
+        self.alarm = ""
+
+    def _start_over(self, value):
+        self._reject("neither identity is accepted")
+        self.slots.state["mode"] = "enrol"
+
+    def tried(self, new, old):
+        """The event of a trial: how the new identity fared, and the old one if it was tried.
+
+        Each is "accepted", "read" (an object read, but no report accepted), "refused", "offline", or
+        "" for not tried. Refused twice by mistake must not cost a good certificate, and an outage
+        must not look like a refusal: see DESIGN, Trial.
+        """
+        now = self.clock.now()
+        if new == "accepted" or (new == "read" and old == "refused"):
+            return "proved"
+        if new == "refused" and old == "accepted":
+            if not self._alternations:
+                self._first_refusal = now
+            self._alternations += 1
+            if self._alternations >= _ALTERNATIONS and now - self._first_refusal >= self._trial_span:
+                return "roll back"
+        elif new == "refused" and old == "refused":
+            self.alarm = "neither identity is accepted"
+            self._both += 1
+            if self._both >= _PATIENCE and self._has_bootstrap:
+                return "both refused"
+        elif new == "read":
+            self._alternations = 0
+        return "unknown"
+
+    def status(self):
+        """What an operator wants to see, a dict without secrets."""
+        state = self.slots.state
+        return {
+            "state": state["state"],
+            "mode": self.mode,
+            "certificate": self.base(),
+            "validity": self.validity(),
+            "due": self.due_at(),
+            "wait": self.sleep(),
+            "tries": self._tries,
+            "last": self.last,
+            "refused": list(state.get("refused", ())),
+            "alarm": self.alarm,
+            "clock": "known" if self.clock.known() else "floor",
+        }

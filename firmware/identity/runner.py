@@ -1,0 +1,397 @@
+"""Does what the renewal agent has to do, over KMIP; the same steps for blocking and asyncio use.
+
+`work(agent)` is a generator that does one job of the agent. It yields what it wants of the world and
+is sent the outcome; an error is sent as the exception itself, never raised into it:
+
+  ("open", identity)    connect to the key server with it: None, or the OSError
+  ("call", calls)       exchange one message, of (verb, arguments as a dict) for each item: a list of
+                        values and KmipErrors, or the OSError or TTLVError that ended the connection
+  ("close",)            close the connection
+  ("report", identity)  have the billing end point accept a report under it: "accepted", "refused" or
+                        "offline"
+  None                  a slice of long arithmetic is done: feed the watchdog, let others run
+
+`run(agent, world)` drives it with blocking calls.
+"""
+
+from binascii import hexlify
+from hashlib import sha256
+
+from micropython import const
+
+from identity import csr, p256, verify, x509
+from identity.clock import seconds
+from kmip_lite.message import KmipError, KmipPending
+from kmip_lite.tls import TLSError
+
+_TAG_NAME = const(0x420053)
+_TAG_NAME_TYPE = const(0x420054)
+_TAG_NAME_VALUE = const(0x420055)
+_TAG_LINK = const(0x42004A)
+_TAG_LINK_TYPE = const(0x42004B)
+_TAG_LINKED_OBJECT_IDENTIFIER = const(0x42004C)
+_TAG_ACTIVATION_DATE = const(0x420001)
+_TAG_CRYPTOGRAPHIC_USAGE_MASK = const(0x42002C)
+
+_STRUCTURE = const(1)
+_INTEGER = const(2)
+_ENUMERATION = const(5)
+_TEXT_STRING = const(7)
+_DATE_TIME = const(9)
+
+_ALGORITHM_ECDSA = const(6)
+_FORMAT_X509 = const(5)
+_LINK_CERTIFICATE = const(0x101)
+_LINK_REPLACEMENT_OBJECT = const(0x106)
+_MASK_VERIFY = const(2)
+_NAME_UNINTERPRETED_TEXT_STRING = const(1)
+_OBJECT_PUBLIC_KEY = const(3)
+_REASON_RESPONSE_TOO_LARGE = const(2)
+_REASON_AUTHENTICATION_NOT_SUCCESSFUL = const(3)
+_REASON_INVALID_MESSAGE = const(4)
+_REASON_OPERATION_NOT_SUPPORTED = const(5)
+_REASON_FEATURE_NOT_SUPPORTED = const(8)
+_REASON_PERMISSION_DENIED = const(0x0C)
+
+_LONGEST_CHAIN = const(16)  # replacements followed from one certificate to the newest
+
+
+def run(agent, world):
+    """Do one job of the agent with blocking calls, if there is one; True if there was.
+
+    `world` has open(identity), call(calls), close(), report(identity), as the module's text has them,
+    raising their errors, and tick(), which is called between slices of long arithmetic.
+    """
+    job = agent.job()
+    if not job:
+        return False
+    steps = work(agent, job)
+    outcome = None
+    while True:
+        try:
+            wanted = steps.send(outcome)
+        except StopIteration:
+            return True
+        outcome = None
+        if wanted is None:
+            world.tick()
+            continue
+        try:
+            outcome = getattr(world, wanted[0])(*wanted[1:])
+        except Exception as error:
+            outcome = error
+
+
+def work(agent, job):
+    """Steps that do `job`, a word from agent.job(), and report to the agent what came of it."""
+    if job == "key":
+        yield from _key(agent)
+    elif job == "verify":
+        yield from _verify(agent)
+    elif job == "try":
+        yield from _try(agent)
+    else:
+        error = yield ("open", agent.identity())
+        if error is not None:
+            agent.event("turned away" if _refuses(error) else "offline", error)
+            return
+        if job == "ask":
+            # From here on the request may have reached the server, whatever we hear of it.
+            agent.event("send")
+            outcome = yield from _ask(agent)
+        elif job == "search":
+            outcome = yield from _search(agent)
+        elif job == "fetch":
+            outcome = yield from _fetch(agent)
+        elif job == "poll":
+            outcome = yield from _poll(agent)
+        else:
+            yield ("call", [("cancel", {"correlation": agent.correlation()})])
+            outcome = ("late", None)
+        yield ("close",)
+        agent.event(outcome[0], outcome[1])
+
+
+def _refuses(error):
+    # Whether an error says that the other side does not want us, rather than that nothing came through.
+    if isinstance(error, TLSError):
+        return error.refused
+    return isinstance(error, KmipError) and error.reason in (
+        _REASON_AUTHENTICATION_NOT_SUCCESSFUL,
+        _REASON_PERMISSION_DENIED,
+    )
+
+
+def _lost(results):
+    # The event for an exchange that brought no answers.
+    return ("turned away" if _refuses(results) else "lost", results)
+
+
+def _key(agent):
+    """A new key where one is due, and its certificate request."""
+    der = b""
+    if agent.mode == "renew":
+        secret, point = p256.read(agent.key())
+        if point is None:
+            point = yield from p256.public(secret)
+        subject = bytes(x509.Certificate(agent.own().cert).subject)
+    else:
+        secret, point = yield from p256.generate()
+        der = p256.sec1(secret, point)
+        subject = csr.name((("CN", agent.device),))
+    request = yield from _request(subject, point, secret)
+    agent.event("keyed", (der, request))
+
+
+def _request(subject, point, secret):
+    # Built twice: first for what is to be signed, so that the signature can be made in steps.
+    digests = []
+    csr.build(subject, point, lambda digest: digests.append(digest) or b"")
+    signature = yield from p256.sign(secret, digests[0])
+    return csr.build(subject, point, lambda digest: signature)
+
+
+def _ask(agent):
+    certify = []
+    public = ""
+    if agent.mode == "renew":
+        verb = "recertify"
+        certify.append((verb, {"uid": agent.base(), "csr": agent.csr(), "offset": 0}))
+    else:
+        verb = "certify"
+        public = agent.public()
+        now = ("Activation Date", _TAG_ACTIVATION_DATE, _DATE_TIME, agent.clock.now())
+        arguments = {"csr": agent.csr(), "attributes": (now,)}
+        if public:
+            arguments["uid"] = public
+        else:
+            certify.append(_register(agent))
+        certify.append((verb, arguments))
+    results = yield ("call", certify + [("get", {})])
+    if isinstance(results, Exception):
+        return _lost(results)
+    if _whole_batch_refused(results):
+        results = yield from _one_by_one(certify)
+        if isinstance(results, Exception):
+            return _lost(results)
+    if len(certify) > 1:
+        if isinstance(results[0], KmipError):
+            return _failed(results[0], "")
+        public = results[0]
+    issued = results[len(certify) - 1]
+    if isinstance(issued, KmipError):
+        return _failed(issued, public)
+    got = results[len(certify)]
+    if got is None or isinstance(got, KmipError):
+        return ("issued", (issued, public))
+    return ("delivered", (issued, public, got.value))
+
+
+def _failed(error, public):
+    if isinstance(error, KmipPending):
+        return ("pending", error.correlation)
+    if error.reason == _REASON_RESPONSE_TOO_LARGE:
+        return ("lost", error)  # said of the whole message, perhaps after the deed
+    return ("refused", (error, public))
+
+
+def _whole_batch_refused(results):
+    first = results[0]
+    return (
+        isinstance(first, KmipError)
+        and not any(results[1:])
+        and first.reason
+        in (_REASON_INVALID_MESSAGE, _REASON_OPERATION_NOT_SUPPORTED, _REASON_FEATURE_NOT_SUPPORTED)
+    )
+
+
+def _one_by_one(calls):
+    """For a server that takes no batches: what the ID Placeholder would do, done here."""
+    results = []
+    uid = None
+    for verb, arguments in calls:
+        if uid is not None:
+            arguments["uid"] = uid
+        answer = yield ("call", [(verb, arguments)])
+        if isinstance(answer, Exception):
+            return answer
+        results.append(answer[0])
+        if isinstance(answer[0], KmipError):
+            return results + [None, None]
+        uid = answer[0]
+    answer = yield ("call", [("get", {"uid": uid})])
+    results.append(None if isinstance(answer, Exception) else answer[0])
+    return results
+
+
+def _register(agent):
+    secret, point = p256.read(agent.key())
+    return (
+        "register",
+        {
+            "object_type": _OBJECT_PUBLIC_KEY,
+            "value": csr.spki(point),
+            "format": _FORMAT_X509,
+            "algorithm": _ALGORITHM_ECDSA,
+            "bits": 256,
+            "attributes": (
+                ("Cryptographic Usage Mask", _TAG_CRYPTOGRAPHIC_USAGE_MASK, _INTEGER, _MASK_VERIFY),
+                _name(agent),
+            ),
+        },
+    )
+
+
+def _name(agent):
+    # Of the device and its key: a name that no other key bears, to find a lost answer by.
+    point = p256.read(agent.key())[1]
+    text = "%s/%s" % (agent.device, hexlify(sha256(point).digest()[:8]).decode())
+    value = (
+        (_TAG_NAME_VALUE, _TEXT_STRING, text),
+        (_TAG_NAME_TYPE, _ENUMERATION, _NAME_UNINTERPRETED_TEXT_STRING),
+    )
+    return ("Name", _TAG_NAME, _STRUCTURE, value)
+
+
+def _link(attributes, kind):
+    # The object that a Link of this type leads to, or "". By type: an index tells nothing.
+    for name, _, fields in attributes:
+        if name != "Link" and name != _TAG_LINK:
+            continue
+        found = ""
+        right = False
+        for tag, _, value in fields:
+            if tag == _TAG_LINK_TYPE:
+                right = value == kind
+            elif tag == _TAG_LINKED_OBJECT_IDENTIFIER:
+                found = value
+        if right:
+            return found
+    return ""
+
+
+def _follow(agent, uid, kind):
+    """The object that `uid` is linked to, "" where there is none; or the exception."""
+    results = yield ("call", [("get_attributes", {"uid": uid, "names": (("Link", _TAG_LINK),)})])
+    if isinstance(results, Exception):
+        return results
+    if isinstance(results[0], Exception):
+        return results[0]
+    return _link(results[0], kind)
+
+
+def _search(agent):
+    """What became of a request whose answer never came."""
+    if agent.mode == "renew":
+        found = start = agent.base()
+        for _ in range(_LONGEST_CHAIN):
+            follower = yield from _follow(agent, found, _LINK_REPLACEMENT_OBJECT)
+            if isinstance(follower, Exception):
+                return _unfound(follower)
+            if not follower:
+                break
+            found = follower
+        return _found(agent, found if found != start else "", "")
+    results = yield ("call", [("locate", {"attributes": (_name(agent),), "maximum": 1})])
+    if isinstance(results, Exception):
+        return _unfound(results)
+    if isinstance(results[0], Exception):
+        return _unfound(results[0])
+    if not results[0]:
+        return ("nothing", "")
+    public = results[0][0]
+    found = yield from _follow(agent, public, _LINK_CERTIFICATE)
+    if isinstance(found, Exception):
+        return _unfound(found)
+    return _found(agent, found, public)
+
+
+def _unfound(error):
+    if isinstance(error, KmipError):
+        return ("unfindable", error)
+    return _lost(error)
+
+
+def _found(agent, uid, public):
+    if not uid or agent.was_refused(uid):
+        return ("nothing", public)
+    return ("issued", (uid, public))
+
+
+def _fetch(agent):
+    uid = agent.issued()
+    results = yield ("call", [("get", {"uid": uid})])
+    if isinstance(results, Exception):
+        return _lost(results)
+    if isinstance(results[0], Exception):
+        return ("refused", results[0])
+    return ("delivered", (uid, "", results[0].value))
+
+
+def _poll(agent):
+    verb = "recertify" if agent.mode == "renew" else "certify"
+    results = yield ("call", [("poll", {"correlation": agent.correlation(), "operation": verb})])
+    if isinstance(results, Exception):
+        return _lost(results)
+    if isinstance(results[0], KmipPending):
+        return ("pending", results[0].correlation)
+    if isinstance(results[0], Exception):
+        return ("refused", results[0])
+    return ("issued", (results[0], ""))
+
+
+def _verify(agent):
+    staged = agent.trial()
+    if staged is None:
+        agent.event("bad", "the slot is damaged")
+        return
+    own = agent.own()
+    after = (0, 0)
+    try:
+        if own is not None:
+            old = x509.Certificate(own.cert)
+            after = old.not_after
+        if agent.mode == "renew":
+            key, subject = old.key, old.subject
+        else:
+            key = p256.read(staged.key)[1]
+            subject = csr.name((("CN", agent.device),)) if own is None else old.subject
+    except ValueError as error:
+        agent.event("bad", error)
+        return
+    fault, not_before = yield from verify.certificate(staged.cert, key, subject, agent.issuers, after)
+    if fault:
+        agent.event("bad", fault)
+    else:
+        agent.event("good", seconds(not_before))
+
+
+def _try(agent):
+    """The trial: an object read that only its owner may read, and a report accepted."""
+    trial = agent.trial()
+    if trial is None:
+        agent.event("roll back", "the slot is damaged")
+        return
+    new = yield from _read(trial, agent.proof)
+    if new == "accepted":
+        outcome = yield ("report", trial)
+        new = outcome if outcome in ("accepted", "refused") else "read"
+    old = ""
+    if new == "refused" or new == "read":
+        own = agent.own()
+        if own is not None:
+            old = yield from _read(own, agent.proof)
+    agent.event(agent.tried(new, old), "new %s, old %s" % (new, old or "not tried"))
+
+
+def _read(identity, call):
+    error = yield ("open", identity)
+    if error is not None:
+        return "refused" if _refuses(error) else "offline"
+    results = yield ("call", [call])
+    yield ("close",)
+    if isinstance(results, Exception):
+        return "refused" if _refuses(results) else "offline"
+    if isinstance(results[0], Exception):
+        return "refused" if _refuses(results[0]) else "offline"
+    return "accepted"

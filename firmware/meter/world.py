@@ -1,0 +1,89 @@
+"""The meter's connections to the key server, as the renewal agent and the meter use them."""
+
+import gc
+
+from identity import x509
+from identity.clock import seconds
+from kmip_lite import tls
+from kmip_lite.client import Client
+from kmip_lite.message import KmipError
+
+
+class World:
+    """At most one connection at a time: a TLS connection takes a fifth of a small board's heap.
+
+    `config`: host, port, server_name, timeout (seconds), buffer (bytes), version (0: ask the server).
+    `anchors`: the DER of the certificates that the server's chain may end in. `report(identity)`:
+    has a usage report accepted: "accepted", "refused" or "offline". `tick()` feeds a watchdog.
+    """
+
+    def __init__(self, config, anchors, clock, report, tick):
+        self._config = config
+        self._anchors = anchors
+        self._clock = clock
+        self._client = None
+        self._latest = 0
+        self._buf = bytearray(config.get("buffer", 2048))
+        self.report = report
+        self.tick = tick
+        self.version = config.get("version", 0)
+        # What all connections cost together.
+        self.connections = 0
+        self.round_trips = 0
+        self.sent = 0
+        self.received = 0
+
+    def open(self, identity):
+        """Connect with this identity; raises OSError (TLSError where one side refuses the other)."""
+        self.close()
+        gc.collect()
+        config = self._config
+        context = tls.context(self._anchors, identity.cert, identity.key, self._peer)
+        stream = tls.connect(
+            config["host"], config["port"], context, config["server_name"], config.get("timeout", 10)
+        )
+        self.connections += 1
+        self._client = Client(stream, self.version or 12, self._buf)
+        if not self.version:
+            self.version = self._client.agree()
+
+    def _peer(self, der, depth):
+        # Within the handshake: how long the server's certificate lasts bounds what its clock may say.
+        if not depth:
+            try:
+                self._latest = seconds(x509.Certificate(der).not_after)
+            except ValueError:
+                self._latest = 0
+        return 0
+
+    def call(self, calls):
+        """Exchange one message with an item for each (verb, arguments): a list of values and errors.
+
+        Raises TTLVError and OSError, after which the connection is closed.
+        """
+        client = self._client
+        if client is None:
+            raise OSError("not connected")
+        if len(calls) == 1:
+            verb, arguments = calls[0]
+            try:
+                results = [getattr(client, verb)(**arguments)]
+            except KmipError as error:
+                results = [error]
+        else:
+            batch = client.batch()
+            for verb, arguments in calls:
+                getattr(batch, verb)(**arguments)
+            results = batch.send(check=False)
+        self._clock.hear(client.time_stamp(), self._latest)
+        return results
+
+    def close(self):
+        """Close the connection, if there is one."""
+        client = self._client
+        self._client = None
+        if client is not None:
+            self.round_trips += client.round_trips
+            self.sent += client.sent
+            self.received += client.received
+            client.close()

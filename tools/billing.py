@@ -1,0 +1,178 @@
+"""The billing end point: takes sealed usage reports over mutual TLS, for tests and demonstrations.
+
+    POST /reports: 1 byte header length, header (JSON: device, boot, sequence), IV, ciphertext, MAC
+
+It answers 204 for a report that is new, unsealed with the device's key and came under that device's
+certificate, 403 where the certificate is another's, 400 for anything else. Its key table is the key
+server's own store: in a utility it would be one more client of the key server.
+"""
+
+import hashlib
+import hmac
+import http.server
+import json
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.x509.oid import NameOID
+
+from .refserver.authority import METER_CA, SERVER_CA, Authority
+from .refserver.direct import Direct, payload_of
+from .refserver.enums import Operation
+from .refserver.setup import issue_server, server_names
+from .refserver.tags import Tag as T
+from .refserver.ttlv import text
+
+STEM = "billing"
+_LONGEST = 4096
+_TIMEOUT = 10
+
+
+@dataclass
+class Report:
+    """A report that was accepted, and the certificate that it came under."""
+
+    device: str
+    boot: int
+    sequence: int
+    wh: int
+    certificate: x509.Certificate
+    when: float
+
+
+class Refused(Exception):
+    """A report that is not accepted: an HTTP status, and why."""
+
+
+def unseal(key, header, sealed):
+    """The text of a sealed report; Refused where its MAC is not right."""
+
+    def derive(label):
+        return hmac.digest(key, label, hashlib.sha256)
+
+    body, mac = sealed[:-32], sealed[-32:]
+    expected = hmac.digest(derive(b"authenticate"), header + body, hashlib.sha256)
+    if len(body) < 32 or len(body) % 16 or not hmac.compare_digest(mac, expected):
+        raise Refused(400, "the seal is broken")
+    cipher = Cipher(algorithms.AES(derive(b"encrypt")), modes.CBC(body[:16])).decryptor()
+    padded = cipher.update(body[16:]) + cipher.finalize()
+    return padded[: -padded[-1]]
+
+
+class Billing:
+    """Runs the end point on its own threads; `reports` holds what it accepted, in order.
+
+    engine  the key server's, for the devices' keys; `keys` maps a device to its key's identifier
+    """
+
+    def __init__(self, engine, keys, host="127.0.0.1", port=0, name="localhost"):
+        self.engine = engine
+        self.keys = keys
+        self.reports = []
+        self.refused = []
+        self._seen = set()
+        folder = Path(engine.folder)
+        if not (folder / (STEM + ".crt")).exists():
+            issue_server(folder, Authority.load(folder, SERVER_CA), server_names(name),
+                         int(time.time()), STEM)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(folder / (STEM + ".crt"), folder / (STEM + ".key"))
+        context.load_verify_locations(folder / (METER_CA + ".crt"))
+        self._server = _Server((host, port), _handler(self), context)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def key_of(self, device):
+        """The device's key, got from the key server in its name."""
+        if device not in self.keys:
+            raise Refused(403, "no such device")
+        got = Direct(self.engine, self.engine.identify(device)).send(
+            (Operation.GET, [text(T.UNIQUE_IDENTIFIER, self.keys[device])]))
+        block = payload_of(got.find(T.BATCH_ITEM)).find(T.SYMMETRIC_KEY).find(T.KEY_BLOCK)
+        return block.find(T.KEY_VALUE).find(T.KEY_MATERIAL).value
+
+    def accept(self, body, certificate):
+        """Take a report's body under a client certificate (DER); Refused where it is not accepted."""
+        if not body or len(body) < 1 + body[0]:
+            raise Refused(400, "cut short")
+        header = body[1 : 1 + body[0]]
+        try:
+            told = json.loads(header)
+            device, boot, sequence = told["device"], int(told["boot"]), int(told["sequence"])
+        except (ValueError, KeyError, TypeError):
+            raise Refused(400, "no report") from None
+        peer = x509.load_der_x509_certificate(certificate)
+        names = [item.value for item in peer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        if names != [device]:
+            raise Refused(403, "the certificate is not the device's")
+        usage = json.loads(unseal(self.key_of(device), header, body[1 + body[0] :]))
+        if (device, boot, sequence) in self._seen:
+            raise Refused(400, "seen before")
+        self._seen.add((device, boot, sequence))
+        self.reports.append(
+            Report(device, boot, sequence, usage["wh"], peer, time.time()))
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address, handler, context):
+        super().__init__(address, handler)
+        self._context = context
+
+    def finish_request(self, request, client_address):
+        # The handshake is the connection's own thread's, so that a slow peer holds nobody up.
+        request.settimeout(_TIMEOUT)
+        try:
+            secure = self._context.wrap_socket(request, server_side=True)
+        except OSError:
+            return
+        try:
+            super().finish_request(secure, client_address)
+        finally:
+            secure.close()
+
+    def handle_error(self, request, client_address):
+        pass  # a peer that went away is no news
+
+
+def _handler(billing):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        timeout = _TIMEOUT
+
+        def do_POST(self):
+            try:
+                length = int(self.headers.get("Content-Length", "0"))
+                if self.path != "/reports" or not 0 < length <= _LONGEST:
+                    raise Refused(400, "no report")
+                billing.accept(self.rfile.read(length), self.connection.getpeercert(True))
+                self._answer(204)
+            except Refused as refusal:
+                billing.refused.append(refusal.args)
+                self._answer(refusal.args[0])
+
+        def _answer(self, status):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            self.close_connection = True
+
+        def log_message(self, *args):
+            pass
+
+    return Handler
