@@ -2,6 +2,7 @@
 # The proof of a fresh machine: make targets in new Debian systems, from a clean clone of HEAD.
 #
 #   tools/fresh.sh [-s bookworm,trixie] [-u root,plain,bare] [target ...]      (default: test demo)
+#   tools/fresh.sh -s trixie -u plain "test ARGS=host_tests/test_toolchain.py"
 #
 # root   installs what it lacks itself
 # plain  an ordinary user with a compiler, but without python3-venv, pip and gcc-multilib
@@ -109,11 +110,11 @@ for suite in ${suites//,/ }; do
         [ $login = root ] || inside "$root" root chown -R $login: /home/$login
         inside "$root" $login git -c init.defaultBranch=main clone -q "$work/repo.bundle" "$work/main"
         for target in "$@"; do
-            log=$home/$suite-$user-$target.log
+            log=$home/$suite-$user-${target%% *}.log
             start=$(date +%s)
-            inside "$root" $login make -C "$work/main" "$target" 2>&1 | tee "$log" && state=ok ||
+            inside "$root" $login make -C "$work/main" $target 2>&1 | tee "$log" && state=ok ||
                 { state=FAILED; failed=1; }
-            results+=("$(printf '%-9s %-6s %-8s %-7s %4d s  %s' "$suite" "$user" "$target" $state \
+            results+=("$(printf '%-9s %-6s %-8s %-7s %4d s  %s' "$suite" "$user" "${target%% *}" $state \
                 $(($(date +%s) - start)) "$(grep -v '^make' "$log" | tail -1 | cut -c1-90)")")
         done
         umount -R "$root/proc" "$root/dev"
