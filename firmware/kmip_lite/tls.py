@@ -99,10 +99,6 @@ class Stream:
         except (OSError, ValueError) as error:
             raise explain(error)
 
-    def peer(self):
-        """The server's certificate, DER. Allocates it."""
-        return self._secure.getpeercert(True)
-
     def close(self):
         """Close TLS and the socket."""
         try:
@@ -126,15 +122,19 @@ def explain(error):
     return TLSError(code, "TLS: %s" % error)
 
 
-def context(anchors, cert=None, key=None):
+def context(anchors, cert=None, key=None, peer=None):
     """A TLS context. `anchors`: a sequence of the DER of the certificates that the server's chain may
-    end in; `cert` and `key`: the DER of our own certificate and private key (SEC1 or PKCS#8)."""
+    end in; `cert` and `key`: the DER of our own certificate and private key (SEC1 or PKCS#8). `peer`:
+    called in each handshake with the DER (a memoryview, for the call only) and the depth of each
+    certificate of the server's chain, 0 being its own; it must give 0, and raise nothing."""
     made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     made.verify_mode = tls.CERT_REQUIRED
     for anchor in anchors:
         made.load_verify_locations(anchor)
     if cert is not None:
         made.load_cert_chain(cert, key)
+    if peer is not None:
+        made.verify_callback = peer
     return made
 
 
