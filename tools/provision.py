@@ -5,6 +5,9 @@
 The folder gets key.der (SEC1 ECPrivateKey), cert.der, csr.der (PKCS#10, for Re-certify),
 server_ca.der (to trust the server by), meter_ca.der (the issuer of the meter's certificates) and
 config.json, all readable by their owner only. Works while a server runs on the same state folder.
+
+With --bootstrap the device is to make its own key: instead of the first three files it gets a folder
+bootstrap/ with the key.der and cert.der of an identity that may enrol this device and nothing else.
 """
 
 import argparse
@@ -33,7 +36,9 @@ from .refserver.managed import link_item
 from .refserver.tags import Tag as T
 
 CONFIG = "config.json"
-FILES = ("key.der", "cert.der", "csr.der", "server_ca.der", "meter_ca.der", CONFIG)
+FILES = ("key.der", "cert.der", "csr.der", "server_ca.der", "meter_ca.der", "bootstrap", CONFIG)
+BOOTSTRAP_SUFFIX = "-bootstrap"  # of the CN under which a device enrols
+BOOTSTRAP_LIFE = 20 * 365 * 86400  # seconds: as long as a meter serves
 _UNITS = {"byte": UsageLimitsUnit.BYTE, "object": UsageLimitsUnit.OBJECT}
 
 
@@ -42,7 +47,7 @@ class ProvisionError(Exception):
 
 
 def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte", key_bits=128,
-              host="127.0.0.1", port=None, server_name=None):
+              host="127.0.0.1", port=None, server_name=None, bootstrap=False):
     """Provision a device; returns config.json's content.
 
     state        the server's state folder
@@ -51,6 +56,7 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
     life         seconds of the first certificate (default: the server's setting)
     usage_total  Usage Limits Total of the AES key, in usage_unit ("byte" or "object")
     key_bits     128 or 256
+    bootstrap    leave the device's own key and certificate to its enrolment
     """
     out = Path(out)
     engine = Engine(state, life=life)
@@ -58,7 +64,7 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
         done = _finished(engine, device, out)
         if done is not None:
             return done
-        return _provision(engine, device, out, usage_total, _UNITS[usage_unit], key_bits, {
+        return _provision(engine, device, out, usage_total, _UNITS[usage_unit], key_bits, bootstrap, {
             "device": device, "host": host, "port": port,
             "server_name": server_name or engine.options.name, "usage_unit": usage_unit,
             "usage_total": usage_total, "key_bits": key_bits})
@@ -80,13 +86,15 @@ def _finished(engine, device, out):
         raise ProvisionError("%s belongs to device %s" % (out, config.get("device")))
     with engine.store.transaction(write=False) as transaction:
         for name in ("key_uid", "cert_uid", "public_key_uid"):
-            managed = transaction.load(config.get(name, ""))
+            if name not in config:
+                continue
+            managed = transaction.load(config[name])
             if managed is None or managed.owner != device:
                 raise ProvisionError("%s was provisioned against another server state" % out)
     return config
 
 
-def _provision(engine, device, out, usage_total, unit, key_bits, config):
+def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, config):
     if key_bits not in (128, 256):
         raise ProvisionError("an AES key of %d bits is not offered; 128 or 256" % key_bits)
     if usage_total < 1:
@@ -99,70 +107,86 @@ def _provision(engine, device, out, usage_total, unit, key_bits, config):
                 "python -m tools.refserver forget --dir %s --device %s"
                 % (device, engine.folder, device))
     key = new_key()
-    subject = subject_for(engine.options.subject, device)
     now = engine.now()
-    certificate = engine.meter_ca.issue_client(
-        subject, key.public_key(), now, engine.options.life)
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(
-        key, hashes.SHA256())
-    _write(out, engine, key, certificate, request)
-    config.update(_register(engine, identity, certificate, usage_total, unit, key_bits, now))
+    server = direct.Direct(engine, identity)
+    private = key.private_bytes(
+        ser.Encoding.DER, ser.PrivateFormat.TraditionalOpenSSL, ser.NoEncryption())
+    if bootstrap:
+        name = device + BOOTSTRAP_SUFFIX
+        engine.add_device(device, name)
+        first = engine.meter_ca.issue_client(
+            subject_for(engine.options.subject, name), key.public_key(), now, BOOTSTRAP_LIFE)
+        _write(out, engine, {"bootstrap/key.der": private, "bootstrap/cert.der": der(first)})
+    else:
+        subject = subject_for(engine.options.subject, device)
+        certificate = engine.meter_ca.issue_client(
+            subject, key.public_key(), now, engine.options.life)
+        request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(
+            key, hashes.SHA256())
+        _write(out, engine, {"key.der": private, "cert.der": der(certificate),
+                             "csr.der": request.public_bytes(ser.Encoding.DER)})
+        config.update(_register_certificate(server, certificate, now))
+    config["key_uid"] = _register_key(server, usage_total, unit, key_bits, now)
     # Last: a folder with it is whole.
     write_private(out / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     return config
 
 
-def _register(engine, identity, certificate, usage_total, unit, key_bits, now):
-    """The three objects, through the same operations a client would use."""
-    server = direct.Direct(engine, identity)
-    device = identity.device
+def _named(device, name):
+    return direct.attribute("Name", direct.name_item("%s/%s" % (device, name)))
+
+
+def _active(now):
+    return direct.attribute("Activation Date", ttlv.date_time(T.ACTIVATION_DATE, now))
+
+
+def _register_certificate(server, certificate, now):
+    """The public key and its certificate, linked, through the same operations a client would use."""
+    device = server.identity.device
     public = spki(certificate.public_key())
     mask = ttlv.integer(T.CRYPTOGRAPHIC_USAGE_MASK, Mask.VERIFY)
-
-    def named(name):
-        return direct.attribute("Name", direct.name_item("%s/%s" % (device, name)))
-
-    active = direct.attribute("Activation Date", ttlv.date_time(T.ACTIVATION_DATE, now))
     public_uid = server.register(
         ObjectType.PUBLIC_KEY,
         direct.key_object(T.PUBLIC_KEY, KeyFormatType.X509, public,
                           CryptographicAlgorithm.ECDSA, 256),
-        named("key/" + hashlib.sha256(public).hexdigest()[:32]), active,
+        _named(device, "key/" + hashlib.sha256(public).hexdigest()[:32]), _active(now),
         direct.attribute("Cryptographic Usage Mask", mask))
     cert_uid = server.register(
         ObjectType.CERTIFICATE, certificate_object(der(certificate)),
-        named("certificate"), active, direct.attribute("Cryptographic Usage Mask", mask),
+        _named(device, "certificate"), _active(now), direct.attribute("Cryptographic Usage Mask", mask),
         direct.attribute("Link", link_item(LinkType.PUBLIC_KEY_LINK, public_uid)))
     server.call(
         Operation.ADD_ATTRIBUTE, ttlv.text(T.UNIQUE_IDENTIFIER, public_uid),
         direct.attribute("Link", link_item(LinkType.CERTIFICATE_LINK, cert_uid)))
-    key_uid = server.register(
+    return {"cert_uid": cert_uid, "public_key_uid": public_uid}
+
+
+def _register_key(server, usage_total, unit, key_bits, now):
+    """The key that seals usage reports, and how much it may protect."""
+    return server.register(
         ObjectType.SYMMETRIC_KEY,
         direct.key_object(T.SYMMETRIC_KEY, KeyFormatType.RAW, secrets.token_bytes(key_bits // 8),
                           CryptographicAlgorithm.AES, key_bits),
-        named("usage"), active,
+        _named(server.identity.device, "usage"), _active(now),
         direct.attribute("Cryptographic Usage Mask", ttlv.integer(
             T.CRYPTOGRAPHIC_USAGE_MASK, Mask.ENCRYPT | Mask.MAC_GENERATE)),
         direct.attribute("Usage Limits", ttlv.structure(
             T.USAGE_LIMITS, ttlv.long_integer(T.USAGE_LIMITS_TOTAL, usage_total),
             ttlv.enumeration(T.USAGE_LIMITS_UNIT, unit))))
-    return {"key_uid": key_uid, "cert_uid": cert_uid, "public_key_uid": public_uid}
 
 
-def _write(out, engine, key, certificate, request):
+def _write(out, engine, files):
     """The device's files, all but config.json."""
-    out.mkdir(parents=True, exist_ok=True)
-    os.chmod(out, 0o700)
     files = {
-        "key.der": key.private_bytes(
-            ser.Encoding.DER, ser.PrivateFormat.TraditionalOpenSSL, ser.NoEncryption()),
-        "cert.der": der(certificate),
-        "csr.der": request.public_bytes(ser.Encoding.DER),
+        **files,
         "server_ca.der": Authority.load(engine.folder, SERVER_CA).der,
         "meter_ca.der": engine.meter_ca.der,
     }
     for name, data in files.items():
-        write_private(out / name, data)
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.chmod(path.parent, 0o700)
+        write_private(path, data)
 
 
 def main(argv=None):
@@ -181,6 +205,7 @@ def main(argv=None):
     parser.add_argument("--host", default="127.0.0.1", help="where the device finds the server")
     parser.add_argument("--port", type=int)
     parser.add_argument("--server-name", help="the name in the server's certificate")
+    parser.add_argument("--bootstrap", action="store_true", help="the device makes its own key and enrols")
     arguments = vars(parser.parse_args(argv))
     try:
         config = provision(arguments.pop("state"), arguments.pop("device"),
@@ -188,7 +213,8 @@ def main(argv=None):
     except (ProvisionError, KmipError, OSError, ValueError, sqlite3.Error) as error:
         print("provision: %s" % error, file=sys.stderr)
         return 1
-    print("provisioned %(device)s: certificate %(cert_uid)s, key %(key_uid)s" % config)
+    print("provisioned %s: certificate %s, key %s" % (
+        config["device"], config.get("cert_uid", "to be enrolled"), config["key_uid"]))
     return 0
 
 
