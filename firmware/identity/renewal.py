@@ -430,7 +430,7 @@ class Agent:
         self.alarm = ""
 
     def _start_over(self, value):
-        self._reject("neither identity is accepted")
+        self._reject("no identity is accepted")
         self.slots.state["mode"] = "enrol"
 
     def tried(self, new, old):
@@ -449,8 +449,8 @@ class Agent:
             self._alternations += 1
             if self._alternations >= _ALTERNATIONS and now - self._first_refusal >= self._trial_span:
                 return "roll back"
-        elif new == "refused" and old == "refused":
-            self.alarm = "neither identity is accepted"
+        elif new == "refused" and (old == "refused" or self.own() is None):
+            self.alarm = "no identity is accepted"
             self._both += 1
             if self._both >= _PATIENCE and self._has_bootstrap:
                 return "both refused"

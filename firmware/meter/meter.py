@@ -79,22 +79,14 @@ class Meter:
         self.slots.commit()
 
     def step(self):
-        """One round: the key and an allocation where they are missing, a report if one is due, one job
-        of the agent. True if the agent had one.
+        """One round: a report if one is due, and one job of the agent; True if the agent had one.
 
         Whatever fails is logged and tried again in a later round; nothing is raised but MemoryError.
         """
-        if self.slots.using:
-            try:
-                if not self._has_key or self.ledger.left() < self.config.get("low", 64):
-                    self.prepare()
-            except (OSError, KmipError, TTLVError) as error:
-                self.log("meter: %s" % error)
-            finally:
-                self.world.close()
-            if self._has_key and self.clock.now() >= self._report_at:
-                self._report_at = self.clock.now() + self._every
-                self.report(self.slots.identity())
+        if self.slots.using and self.clock.now() >= self._report_at:
+            self._report_at = self.clock.now() + self._every
+            self.report(self.slots.identity())
+            self.world.close()
         return run(self.agent, self.world)
 
     def sleep(self):
@@ -102,7 +94,7 @@ class Meter:
         wait = min(self._report_at - self.clock.now(), self._every)
         return max(0, min(wait, self.agent.sleep()))
 
-    def prepare(self):
+    def prepare(self, identity):
         """Get the key that seals the reports, and leave to use it further. Raises as the client does."""
         config = self.config
         uid = config["key_uid"]
@@ -110,7 +102,7 @@ class Meter:
         calls = [("get_usage_allocation", {"uid": uid, "count": grant})]
         if not self._has_key:
             calls.insert(0, ("get", {"uid": uid, "into": self.key}))
-        self.world.open(self.slots.identity())
+        self.world.open(identity)
         version = self.world.version
         for result in self.world.call(calls):
             if isinstance(result, Exception):
@@ -126,14 +118,20 @@ class Meter:
     def report(self, identity):
         """Seal a usage report and have the billing end point accept it under this identity.
 
-        Gives "accepted", "refused" (it does not want us) or "offline". Uses the allocation.
+        Gives "accepted", "refused" (it does not want us) or "offline". Gets the key and an allocation
+        where they are missing.
         """
-        if not self._has_key:
-            return "offline"
         config = self.config
         text = json.dumps({"wh": self.register.read(), "time": self.clock.now()}).encode()
-        if not self.ledger.spend(1 if config.get("usage_unit") == "object" else len(text)):
-            self.log("meter: nothing left of the key's allocation")
+        count = 1 if config.get("usage_unit") == "object" else len(text)
+        try:
+            if not self._has_key or self.ledger.left() < count + config.get("low", 0):
+                self.prepare(identity)
+            if not self.ledger.spend(count):
+                self.log("meter: nothing left of the key's allocation")
+                return "offline"
+        except (OSError, KmipError, TTLVError) as error:
+            self.log("meter: no report: %s" % error)
             return "offline"
         self._sequence += 1
         header = json.dumps(
