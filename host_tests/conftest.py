@@ -1,70 +1,27 @@
-"""What the tests share: MicroPython's Unix ports, and the counts of the portable tests at the end."""
+"""Fixtures for all tests, and the counts of the portable tests at the end of a run."""
 
-import os
-import subprocess
-
+import ports
 import pytest
 
 from tools import toolchain
-from tools.steps import ROOT
-
-FIRMWARE = ROOT / "firmware"
-PORTABLE = ROOT / "host_tests" / "portable"
-
-counts = {}  # runtime: [passed, failed, skipped, seconds]
-
-
-class Port:
-    """One of MicroPython's Unix ports."""
-
-    def __init__(self, target):
-        self.target = target
-        self.path = toolchain.find(target)
-
-    def start(self, args, path=(FIRMWARE, PORTABLE), cwd=PORTABLE, **options):
-        """Start it with `args`, `path` being where its modules are; gives the Popen."""
-        env = dict(os.environ, MICROPYPATH=":".join([".frozen", *map(str, path)]))
-        return subprocess.Popen(
-            [self.path, *map(str, args)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options
-        )
-
-    def run(self, args, timeout=60, **options):
-        """Run it with `args`; gives its exit status and what it printed."""
-        process = self.start(args, **options)
-        try:
-            output, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            pytest.fail("%s: not done in %d s:\n%s" % (self.target, timeout, output))
-        return process.returncode, output
-
-
-def open_port(target):
-    """The Port, or a skipped test where there is none; in CI a failed one."""
-    port = Port(target)
-    if port.path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(toolchain.why_missing(target))
-    return port
 
 
 @pytest.fixture(params=list(toolchain.TARGETS))
 def port(request):
     """Each of the Unix ports in turn."""
-    return open_port(request.param)
+    return ports.open_port(request.param)
 
 
 def pytest_runtest_logreport(report):
     # On CPython pytest itself runs the portable tests.
     if "host_tests/portable/" in report.nodeid and (report.when == "call" or report.skipped):
-        total = counts.setdefault("CPython", [0, 0, 0, 0.0])
+        total = ports.counts.setdefault("CPython", [0, 0, 0, 0.0])
         total[("passed", "failed", "skipped").index(report.outcome)] += 1
         total[3] += report.duration
 
 
 def pytest_terminal_summary(terminalreporter):
-    for runtime, (passed, failed, skipped, seconds) in counts.items():
+    for runtime, (passed, failed, skipped, seconds) in ports.counts.items():
         terminalreporter.write_line(
             "portable tests, %s: %d passed, %d failed, %d skipped, %.1f s"
             % (runtime, passed, failed, skipped, seconds)

