@@ -33,6 +33,7 @@ from .refserver.enums import LinkType, ObjectType, Operation, UsageLimitsUnit
 from .refserver.errors import KmipError
 from .refserver.keyformats import spki
 from .refserver.managed import link_item
+from .refserver.policy import BOOTSTRAP
 from .refserver.tags import Tag as T
 
 CONFIG = "config.json"
@@ -113,7 +114,7 @@ def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, conf
         ser.Encoding.DER, ser.PrivateFormat.TraditionalOpenSSL, ser.NoEncryption())
     if bootstrap:
         name = device + BOOTSTRAP_SUFFIX
-        engine.add_device(device, name)
+        engine.add_device(device, name, BOOTSTRAP)
         first = engine.meter_ca.issue_client(
             subject_for(engine.options.subject, name), key.public_key(), now, BOOTSTRAP_LIFE)
         _write(out, engine, {"bootstrap/key.der": private, "bootstrap/cert.der": der(first)})

@@ -4,7 +4,7 @@ import hashlib
 
 from . import attributes, keyblock, ttlv
 from .cryptoenums import HashingAlgorithm
-from .enums import LinkType, ObjectType
+from .enums import ANY, LinkType, ObjectType
 from .errors import KmipError, Reason, denied, illegal, invalid_field, not_found
 from .managed import Managed
 from .schema import STRUCTURE, TEXT_STRING, Field, parse
@@ -173,7 +173,7 @@ def _digest(managed):
     """Digest {SHA-256, value, format} over what §3.17 says; None where the value is not known."""
     if managed.material is None:
         return None
-    fields = keyblock.read_object(managed.object_type, managed.material, 21)
+    fields = keyblock.read_object(managed.object_type, managed.material, ANY)
     format_ = None
     if managed.object_type == ObjectType.CERTIFICATE:
         data = fields.certificate_value

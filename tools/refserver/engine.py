@@ -60,12 +60,18 @@ class Engine:
     # identities
 
     def add_device(self, device, common_name=None, role=policy.DEVICE):
-        """Let a client certificate's CN (the device id itself by default) act for a device."""
+        """Let a client certificate's CN (the device id itself by default) act for a device.
+
+        ValueError where the CN acts for another device already. A revoked one stays revoked.
+        """
         policy.check_device_id(device)
         common_name = policy.check_device_id(common_name or device)
         if role not in policy.ROLES:
             raise ValueError("role %r is none of %s" % (role, ", ".join(policy.ROLES)))
         with self.store.transaction() as transaction:
+            row = transaction.device(common_name)
+            if row is not None and row[0] != device:
+                raise ValueError("%s acts for device %s already" % (common_name, row[0]))
             transaction.put_device(common_name, device, role)
         return Identity(device, role, common_name)
 

@@ -5,6 +5,8 @@ Each value knows the versions it belongs to (since, until), written 10 to 14, 20
 
 from enum import IntEnum
 
+ANY = 0  # a version that knows every value and field: for what the server stored itself
+
 
 class Versioned(IntEnum):
     """An enumeration value with the first and last KMIP version that has it."""
@@ -20,7 +22,8 @@ class Versioned(IntEnum):
     def known(cls, value, version):
         """Whether this version of KMIP has the value."""
         member = cls._value2member_map_.get(value)
-        return member is not None and member.since <= version <= member.until
+        return member is not None and (
+            version == ANY or member.since <= version <= member.until)
 
 
 class Operation(Versioned):

@@ -9,7 +9,7 @@ from .cryptoenums import (
     SecretDataType,
     SplitKeyMethod,
 )
-from .enums import CertificateType, ObjectType
+from .enums import ANY, CertificateType, ObjectType
 from .errors import KmipError, Reason, invalid_field, invalid_message
 from .schema import BIG_INTEGER, BYTE_STRING, ENUMERATION, INTEGER, STRUCTURE, Field, parse
 from .structures import KEY_WRAPPING_DATA, TRANSPARENT
@@ -165,7 +165,7 @@ class KeyBlock:
 
     def numbers(self):
         """The fields of a transparent format."""
-        return parse(self.material, TRANSPARENT[self.format], 21)
+        return parse(self.material, TRANSPARENT[self.format], ANY)
 
 
 def _check_rsa(numbers):

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import keywrap
 from . import attributes, keyblock, policy, state, ttlv, view
 from .cryptoenums import BlockCipherMode, CryptographicAlgorithm, EncodingOption, WrappingMethod
 from .cryptoenums import CryptographicUsageMask as Mask
-from .enums import ObjectType, State
+from .enums import ANY, ObjectType, State
 from .errors import KmipError, Reason, denied, illegal, invalid_message, not_found, unsupported
 from .schema import parse
 from .structures import CRYPTOGRAPHIC_PARAMETERS
@@ -27,7 +27,7 @@ def wrap(ctx, managed, block, spec):
     if information is None:
         raise invalid_message("the Key Wrapping Specification lacks Encryption Key Information")
     key, parameters = _wrapping_key(ctx, information)
-    function = _MODES.get(parse(parameters, CRYPTOGRAPHIC_PARAMETERS, 21).block_cipher_mode)
+    function = _MODES.get(parse(parameters, CRYPTOGRAPHIC_PARAMETERS, ANY).block_cipher_mode)
     if function is None:
         raise unsupported("only NIST key wrap and AES key wrap with padding are supported")
     plain, encoding = _plain(ctx, managed, block, spec)
@@ -63,7 +63,7 @@ def _wrapping_key(ctx, information):
         raise denied("the wrapping key's usage mask lacks Wrap Key")
     if state.current(wrapping, ctx.now) != State.ACTIVE:
         raise denied("the wrapping key is not Active")
-    block = keyblock.read_object(wrapping.object_type, wrapping.material, 21).key_block
+    block = keyblock.read_object(wrapping.object_type, wrapping.material, ANY).key_block
     if wrapping.get("Cryptographic Algorithm") != CryptographicAlgorithm.AES or (
             block.symmetric_bytes() is None):
         raise denied("the wrapping key is no AES key in the clear")
@@ -76,7 +76,7 @@ def _wrapping_key(ctx, information):
 
 
 def _agrees(instance, wanted):
-    have = parse(instance, CRYPTOGRAPHIC_PARAMETERS, 21)
+    have = parse(instance, CRYPTOGRAPHIC_PARAMETERS, ANY)
     return all(value is None or getattr(have, name) == value
                for name, value in vars(wanted).items())
 

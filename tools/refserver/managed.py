@@ -2,7 +2,7 @@
 
 from . import ttlv
 from .attributes import RULES
-from .enums import LinkType, ObjectType, State
+from .enums import ANY, LinkType, ObjectType, State
 from .schema import parse
 from .structures import LINK, NAME
 from .tags import Tag as T
@@ -70,7 +70,7 @@ class Managed:
 
     def links(self, kind):
         """The UIDs that this object's Links of one type point to."""
-        found = [parse(item, LINK, 21) for item in self.items("Link")]
+        found = [parse(item, LINK, ANY) for item in self.items("Link")]
         return [link.linked_object_identifier for link in found if link.link_type == kind]
 
     def link(self, kind, uid):
@@ -78,7 +78,7 @@ class Managed:
         item = link_item(kind, uid)
         instances = self.attributes.setdefault("Link", [])
         for position, (index, old) in enumerate(instances):
-            if parse(old, LINK, 21).link_type == kind:
+            if parse(old, LINK, ANY).link_type == kind:
                 instances[position] = (index, item)
                 return
         self.add("Link", item)
@@ -88,7 +88,7 @@ class Managed:
 
     def names(self):
         """(value, type) of every Name."""
-        found = [parse(item, NAME, 21) for item in self.items("Name")]
+        found = [parse(item, NAME, ANY) for item in self.items("Name")]
         return [(name.name_value, name.name_type) for name in found]
 
 

@@ -7,6 +7,7 @@ twice, none missing, each of its type; a field that this version does not know i
 from types import SimpleNamespace
 
 from . import tags
+from .enums import ANY
 from .errors import invalid_field, invalid_message
 from .ttlv import (
     BIG_INTEGER,
@@ -61,6 +62,9 @@ class Field:
         self.enum = enum
         self.fields = fields
 
+    def known(self, version):
+        return version == ANY or self.since <= version <= self.until
+
     def needed(self, version):
         if isinstance(self.required, tuple):
             return self.required[0] <= version <= self.required[1]
@@ -93,7 +97,7 @@ def parse(item, fields, version, lenient=False):
     skipped (KMIP 1.x §11.1).
     """
     found = SimpleNamespace()
-    known = [field for field in fields if field.since <= version <= field.until]
+    known = [field for field in fields if field.known(version)]
     for field in fields:
         setattr(found, field.name, [] if field.many else None)
     position = 0

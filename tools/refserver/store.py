@@ -232,7 +232,8 @@ class Transaction:
 
     def put_device(self, common_name, device, role):
         self._db.execute(
-            "INSERT OR REPLACE INTO devices (common_name, device, role) VALUES (?, ?, ?)",
+            "INSERT INTO devices (common_name, device, role) VALUES (?, ?, ?)"
+            " ON CONFLICT (common_name) DO UPDATE SET role = excluded.role",
             (common_name, device, role))
 
     def revoke_device(self, device, revoked=True):

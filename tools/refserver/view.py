@@ -45,7 +45,7 @@ def _trim(item, rule, version):
     """A structure without the fields that this version does not know."""
     if item.type != STRUCTURE or rule.fields is None:
         return item
-    known = {field.tag for field in rule.fields if field.since <= version <= field.until}
+    known = {field.tag for field in rule.fields if field.known(version)}
     return ttlv.Item(item.tag, item.type, [sub for sub in item.value if sub.tag in known])
 
 

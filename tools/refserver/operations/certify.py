@@ -1,7 +1,7 @@
 """Certify (KMIP 1.x §4.7): a certificate for a public key."""
 
 from .. import certificates, creation, issuing, keyblock, keyformats, ttlv
-from ..enums import LinkType, ObjectType, Operation
+from ..enums import ANY, LinkType, ObjectType, Operation
 from ..errors import denied, invalid_message
 from ..schema import TEXT_STRING, Field
 from ..tags import Tag as T
@@ -40,7 +40,7 @@ def run(ctx, request):
 
 def _key_of(public):
     """The key of a Public Key object; Permission Denied where it cannot be read."""
-    block = keyblock.read_object(public.object_type, public.material, 21).key_block
+    block = keyblock.read_object(public.object_type, public.material, ANY).key_block
     key = None
     if block.wrapped is None and block.material is not None:
         key = keyformats.load_public(block)

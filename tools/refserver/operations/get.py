@@ -2,7 +2,7 @@
 
 from .. import keyblock, keyformats, keywrap, state, ttlv
 from ..cryptoenums import KeyCompressionType, KeyFormatType, KeyWrapType
-from ..enums import ObjectType, Operation
+from ..enums import ANY, ObjectType, Operation
 from ..errors import KmipError, Reason, denied, illegal, unsupported
 from ..schema import ENUMERATION, STRUCTURE, TEXT_STRING, Field, parse
 from ..structures import KEY_WRAPPING_SPECIFICATION
@@ -25,7 +25,7 @@ def run(ctx, request):
         if state.destroyed(managed):
             raise illegal("the object is destroyed; only its attributes are left")
         raise KmipError(Reason.KEY_VALUE_NOT_PRESENT, "the server does not hold the key's value")
-    fields = keyblock.read_object(managed.object_type, managed.material, 21)
+    fields = keyblock.read_object(managed.object_type, managed.material, ANY)
     block = getattr(fields, "key_block", None)
     wrapped = request.key_wrapping_specification or (block is not None and block.wrapped)
     _check_leave(ctx, managed, wrapped)
@@ -79,7 +79,7 @@ def _as_wanted(ctx, managed, block, request):
                             "a wrapped key is given as registered")
         item = keyblock.build(wanted, _convert(managed.object_type, block, wanted),
                               block.algorithm, block.length)
-        block = keyblock.KeyBlock(item, managed.object_type, 21)
+        block = keyblock.KeyBlock(item, managed.object_type, ANY)
     if request.key_wrapping_specification is not None:
         spec = parse(request.key_wrapping_specification, KEY_WRAPPING_SPECIFICATION,
                      ctx.version, ctx.lenient)
