@@ -1,9 +1,9 @@
-"""One meter, from its first key to a renewed certificate, on MicroPython: `make demo`.
+"""Two meters renew and enrol, on MicroPython: `make demo`.
 
-Starts the reference server and the billing end point on free loopback ports, provisions a meter whose
-certificate lives for seconds, and runs the emulated meter under MicroPython until it has reported,
-renewed, switched and reported again. Ends with what happened when and what it cost; the exit status is
-not 0 if any step did not happen.
+Starts the reference server and the billing end point on free loopback ports. A meter is provisioned with
+a certificate that lives for seconds: it reports, renews, switches, reports again, and changes its key at
+the next renewal. Another has only a bootstrap identity: it makes its own key and enrols. Ends with what
+it all cost; the exit status is not 0 if any step did not happen.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rich.console import Console
 from rich.table import Table
 
@@ -25,55 +26,77 @@ from .bytecode import compile_firmware
 from .provision import CONFIG, provision
 from .refserver import Server, init
 
-DEVICE = "meter-0001"
-LIFE = 12  # seconds of the first certificate: due after 8
-RENEWED_LIFE = 3600
+LIFE = 12  # seconds of a provisioned certificate: due after 8
+ISSUED_LIFE = 9  # seconds of one that the server issues: due after 6
 LIMIT = 50  # seconds for the whole story
 
-# What must happen, in this order: a step's name, and how the meter's events tell of it.
-STEPS = (
-    ("meter started with its provisioned identity", lambda e: e[0] == "start" and e[3]["certificate"]),
-    ("server's version discovered, key fetched (Get)", lambda e: e[0] == "key"),
-    ("allocation taken (Get Usage Allocation)", lambda e: e[0] == "allocation"),
-    ("sealed report accepted under the old certificate", lambda e: _report(e)),
-    ("certificate found due and renewed (Re-certify and Get, one message)", lambda e: _state(e, "STAGED")),
-    ("new certificate checked: our key, name, issuer's signature, usage", lambda e: _state(e, "TRIAL")),
-    ("report accepted under the new certificate", lambda e: _report(e)),
-    ("new certificate proved, and in use", lambda e: _state(e, "STABLE")),
-)
+
+def _is(name):
+    return lambda event: event[0] == name
 
 
-def _state(event, name):
-    return event[0] == "state" and event[3]["state"] == name
+def _state(name, mode=""):
+    return lambda event: event[0] == "state" and event[3]["state"] == name and event[3]["mode"] == mode
 
 
 def _report(event):
     return event[0] == "report" and event[3]["status"] == 204
 
 
-class Story:
-    """Matches the meter's events with STEPS, in order; `done` holds (name, seconds, event)."""
+# What must happen to each meter, in this order: a step's name, and how the meter's events tell of it.
+RENEWS = (
+    ("started with the identity that it was provisioned with", _is("start")),
+    ("server's version discovered, key fetched (Get)", _is("key")),
+    ("allocation taken (Get Usage Allocation)", _is("allocation")),
+    ("sealed report accepted under the first certificate", _report),
+    ("due: new certificate for its key (Re-certify and Get, one message)", _state("STAGED", "renew")),
+    ("checked: our key, our name, the issuer's signature, its use", _state("TRIAL", "renew")),
+    ("sealed report accepted under the new certificate", _report),
+    ("new certificate proved, and in use", _state("STABLE")),
+    ("due: a new key made, certified (Register, Certify, Get)", _state("STAGED", "rotate")),
+    ("sealed report accepted under the new key", _report),
+    ("new key proved, and in use", _state("STABLE")),
+)
+ENROLS = (
+    ("started with nothing but a bootstrap identity", _is("start")),
+    ("its own key made, certified (Register, Certify, Get)", _state("STAGED", "enrol")),
+    ("checked: our key, our name, the issuer's signature, its use", _state("TRIAL", "enrol")),
+    ("key fetched (Get) under the new certificate", _is("key")),
+    ("sealed report accepted under the new certificate", _report),
+    ("enrolled", _state("STABLE")),
+)
+METERS = (("meter-0001", RENEWS, 3), ("meter-0002", ENROLS, 1))  # and the certificates it reports under
 
-    def __init__(self, tell):
-        self._tell = tell
-        self.done = []
+
+class Story:
+    """Matches a meter's events with the steps that must happen, in order; `done` counts them."""
+
+    def __init__(self, device, steps, tell):
+        self.device = device
+        self.done = 0
         self.cost = {}
         self.peak = 0
+        self.tail = []
+        self._steps = steps
+        self._tell = tell
 
     def take(self, event):
         self.peak = max(self.peak, event[2])
         if event[0] == "cost":
             self.cost = event[3]
-        elif len(self.done) < len(STEPS) and STEPS[len(self.done)][1](event):
-            self.done.append((STEPS[len(self.done)][0], event[1], event))
-            self._tell("%6.1f s  %s" % (event[1], self.done[-1][0]))
+        elif not self.finished() and self._steps[self.done][1](event):
+            self._tell("%5.1f s  %s  %s" % (event[1], self.device, self._steps[self.done][0]))
+            self.done += 1
 
     def finished(self):
-        return len(self.done) == len(STEPS)
+        return self.done == len(self._steps)
+
+    def missing(self):
+        return self._steps[self.done][0]
 
 
 def run_meter(binary, folder, code, story, heap, verbose):
-    """Run the meter until the story is finished or LIMIT seconds are over; its last lines of output."""
+    """Run a meter until its story is finished or LIMIT seconds are over."""
     environment = dict(os.environ, MICROPYPATH="%s:.frozen" % code)
     script = "from meter.main import main; main(%r, %d, True)" % (str(folder), LIMIT)
     process = subprocess.Popen(
@@ -81,37 +104,38 @@ def run_meter(binary, folder, code, story, heap, verbose):
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     watchdog = threading.Timer(LIMIT, process.kill)
     watchdog.start()
-    tail = []
     try:
         for line in process.stdout:
             if line.startswith("@"):
                 story.take(json.loads(line[1:]))
-                if story.finished() and story.cost.get("round_trips", 0) > 3:
+                # The round's cost comes behind its last event.
+                if story.finished() and line.startswith('@["cost"'):
                     break
                 continue
-            tail = [*tail[-20:], line.rstrip()]
+            story.tail = [*story.tail[-20:], line.rstrip()]
             if verbose:
-                print("          " + line.rstrip())
+                print("         %s  %s" % (story.device, line.rstrip()))
     finally:
         watchdog.cancel()
         process.kill()
         process.wait()
         process.stdout.close()
-    return tail
 
 
-def table(story, server, certificates, binary_note):
-    """The closing table: certificates, and what it all cost."""
+def table(story, certificates):
+    """What came of one meter: its certificates, and what they cost."""
     made = Table(show_header=False, box=None, pad_edge=False)
-    for which, certificate in zip(("old", "new"), certificates, strict=False):
-        made.add_row("%s certificate" % which, "serial %X" % certificate.serial_number)
-        made.add_row("", "until %s UTC" % certificate.not_valid_after_utc.strftime("%Y-%m-%d %H:%M:%S"))
+    for certificate in certificates:
+        key = certificate.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        made.add_row(
+            "certificate", "serial %X" % certificate.serial_number,
+            "key %s.., until %s" % (
+                key.hex()[2:10], certificate.not_valid_after_utc.strftime("%Y-%m-%d %H:%M:%S")))
     cost = story.cost
-    made.add_row("KMIP round trips", "%d, in %d TLS connections" % (cost["round_trips"], cost["connections"]))
-    made.add_row("KMIP bytes", "%d sent, %d received" % (cost["sent"], cost["received"]))
-    made.add_row("server's count", "%d requests, %d bytes in, %d out" % (
-        server.counters.requests, server.counters.bytes_in, server.counters.bytes_out))
-    made.add_row("heap in use", "%d bytes at the most, after collection; %s" % (story.peak, binary_note))
+    made.add_row("KMIP", "%d round trips" % cost["round_trips"],
+                 "%d TLS connections, %d bytes sent, %d received" % (
+                     cost["connections"], cost["sent"], cost["received"]))
+    made.add_row("heap in use", "%d bytes" % story.peak, "at the most, after a collection")
     return made
 
 
@@ -119,11 +143,13 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tools.demo", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-v", "--verbose", action="store_true", help="print the meter's own log as well")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the meters' own log as well")
     parser.add_argument("--target", choices=("unix32", "unix64"), help="MicroPython's Unix port to use")
-    parser.add_argument("--heap", default="192k", help="the meter's heap (default %(default)s)")
+    parser.add_argument("--heap", default="192k", help="a meter's heap (default %(default)s)")
     options = parser.parse_args(argv)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
     target = options.target or ("unix32" if toolchain.find("unix32") else "unix64")
     binary = toolchain.find(target)
     if binary is None:
@@ -131,33 +157,57 @@ def main(argv=None):
         return 1
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kmip-demo-") as folder:
-        top = Path(folder)
-        code = compile_firmware(top / "mpy")
-        init(top / "state", life=RENEWED_LIFE)
-        config = provision(top / "state", DEVICE, top / "meter", life=LIFE, usage_total=1 << 20)
-        keys = {DEVICE: config["key_uid"]}
-        with Server(top / "state") as server, Billing(server.engine, keys) as billing:
-            console.print("key server on port %d, billing on port %d, meter %s under %s" % (
-                server.port, billing.port, DEVICE, target))
+        failed = tell_stories(Path(folder), binary, options, console)
+    if failed:
+        return 1
+    console.print("[green]One meter renewed its certificate and changed its key, another enrolled.[/green] "
+                  "%.0f s, %s, heap of %s." % (time.monotonic() - began, target, options.heap))
+    return 0
+
+
+def tell_stories(top, binary, options, console):
+    """Set everything up under a folder, run the meters, print the tables; True if a step is missing."""
+    code = compile_firmware(top / "mpy")
+    init(top / "state", life=ISSUED_LIFE)
+    configs = {
+        device: provision(top / "state", device, top / device, life=LIFE, usage_total=1 << 20,
+                          bootstrap=steps is ENROLS)
+        for device, steps, _ in METERS
+    }
+    keys = {device: config["key_uid"] for device, config in configs.items()}
+    with Server(top / "state") as server, Billing(server.engine, keys) as billing:
+        console.print("key server on port %d, billing on port %d" % (server.port, billing.port))
+        runs = []
+        for device, steps, _ in METERS:
+            config = configs[device]
             config.update(
                 port=server.port,
                 billing={"host": "127.0.0.1", "port": billing.port, "name": "localhost",
                          "path": "/reports"},
                 report_every=3,
-                renewal={"retry_first": 2})
-            (top / "meter" / CONFIG).write_text(json.dumps(config))
-            story = Story(lambda line: console.print("[green]ok[/green] " + line))
-            tail = run_meter(binary, top / "meter", code, story, options.heap, options.verbose)
-            certificates = list(dict.fromkeys(report.certificate for report in billing.reports))
-            if not story.finished() or len(certificates) != 2:
-                missing = STEPS[len(story.done)][0] if not story.finished() else "two certificates in use"
+                renewal={"retry_first": 2, "rotate_after": 1})
+            (top / device / CONFIG).write_text(json.dumps(config))
+            story = Story(device, steps, lambda line: console.print("[green]ok[/green] " + line))
+            runs.append((story, threading.Thread(target=run_meter, args=(
+                binary, top / device, code, story, options.heap, options.verbose))))
+        for _, thread in runs:
+            thread.start()
+        for _, thread in runs:
+            thread.join()
+        failed = False
+        for (story, _), (_, _, wanted) in zip(runs, METERS, strict=True):
+            certificates = list(dict.fromkeys(
+                report.certificate for report in billing.reports if report.device == story.device))
+            console.print("\n[bold]%s[/bold]" % story.device)
+            if not story.finished() or len(certificates) < wanted:
+                missing = "%d certificates in use" % wanted if story.finished() else story.missing()
                 print("demo: did not happen: %s. The meter's last words:" % missing, file=sys.stderr)
-                print("\n".join(tail), file=sys.stderr)
-                return 1
-            console.print(table(story, server, certificates, "%s, heap of %s" % (target, options.heap)))
-    console.print("[green]The meter renewed its certificate.[/green] %.0f s after set-up."
-                  % (time.monotonic() - began))
-    return 0
+                print("\n".join(story.tail), file=sys.stderr)
+                failed = True
+            else:
+                console.print(table(story, certificates))
+        console.print()
+    return failed
 
 
 if __name__ == "__main__":

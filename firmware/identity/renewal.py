@@ -77,7 +77,8 @@ class Agent:
     (a dict) that read an object which only this device may read.
 
     Times in seconds. A certificate is due at two thirds of its life or at `max_age` (0: no such limit),
-    whichever is sooner, plus a part of `window` that depends on the device's id. The first retry comes
+    whichever is sooner, plus a part of `window` that depends on the device's id; after `rotate_after`
+    renewals (0: never) the key is changed with it. The first retry comes
     within `retry_first`, later ones within twice the last, up to `retry_most`, and sooner as expiry
     nears. A trial is rolled back after `trial_span` at the earliest; a Pending is given up after
     `pending_most`. `log` is called with one line a transition, no secret in it.
@@ -92,6 +93,7 @@ class Agent:
         proof,
         max_age=0,
         window=3600,
+        rotate_after=0,
         retry_first=60,
         retry_most=21600,
         trial_span=3600,
@@ -107,6 +109,7 @@ class Agent:
         self.last = ""  # the last event and what it said
         self._max_age = max_age
         self._window = window
+        self._rotate_after = rotate_after
         self._retry_first = retry_first
         self._retry_most = retry_most
         self._trial_span = trial_span
@@ -224,7 +227,11 @@ class Agent:
         mode = state.get("wanted", "")
         if not mode and now >= self.due_at():
             mode = "renew"
-        if mode == "renew" and (state.get("rejects", 0) >= _REJECTS or not self.base()):
+        if mode == "renew" and (
+            state.get("rejects", 0) >= _REJECTS
+            or not self.base()
+            or 0 < self._rotate_after <= state.get("renewals", 0)
+        ):
             mode = "rotate"
         return mode
 
@@ -424,6 +431,7 @@ class Agent:
     def _promote(self, value):
         state = self.slots.state
         state["active"] = state["trial"]
+        state["renewals"] = state.get("renewals", 0) + 1 if state["mode"] == "renew" else 0
         self._forget("mode", "key", "csr", "public", "uid", "trial", "base", "rejects", "refused")
         self._wake = 0
         self._swap = False
