@@ -1,8 +1,8 @@
 """Long arithmetic in steps: a generator does a slice of work, yields None, and returns its result.
 
-A signature takes a board the better part of a second. Whoever drives the steps decides what happens
-between two of them: nothing, a watchdog, or other tasks (`try: next(steps)`, `except StopIteration as
-done: done.value`, and an `await asyncio.sleep(0)` between).
+A signature keeps a board busy for a good part of a second. Whoever drives the steps decides what happens
+between two of them: nothing, a watchdog, or other tasks. In a coroutine: next(steps) until StopIteration,
+whose value is the result, with `await asyncio.sleep(0)` between.
 """
 
 
