@@ -61,6 +61,7 @@ TABLE = (
     ("ISSUED", "turned away", "ISSUED", "_turned_away"),
     ("ISSUED", "gone", "STABLE", "_reject"),
     ("STAGED", "good", "TRIAL", "_verified"),
+    ("STAGED", "offline", "STAGED", "_later"),
     ("STAGED", "bad", "STABLE", "_reject"),
     ("TRIAL", "unknown", "TRIAL", "_later"),
     ("TRIAL", "proved", "STABLE", "_promote"),
@@ -74,7 +75,8 @@ class Agent:
 
     `slots`: where everything persistent is; `clock`: a Clock; `device`: the device's id, the CN of its
     certificates; `issuers`: the DER of the anchors that may sign them; `proof`: the verb and arguments
-    (a dict) that read an object which only this device may read.
+    (a dict) that read an object which only this device may read; `anchors`: an Anchors, where the issuer
+    may roll over.
 
     Times in seconds. A certificate is due at two thirds of its life or at `max_age` (0: no such limit),
     whichever is sooner, plus a part of `window` that depends on the device's id; after `rotate_after`
@@ -91,6 +93,7 @@ class Agent:
         device,
         issuers,
         proof,
+        anchors=None,
         max_age=0,
         window=3600,
         rotate_after=0,
@@ -105,6 +108,7 @@ class Agent:
         self.device = device
         self.issuers = issuers
         self.proof = proof
+        self.anchors = anchors
         self.alarm = ""  # what an operator has to look at, or ""
         self.last = ""  # the last event and what it said
         self._max_age = max_age
@@ -411,9 +415,12 @@ class Agent:
         state["trial"] = slots.stage(staged)
         state["uid"] = uid
 
-    def _verified(self, not_before):
+    def _verified(self, value):
+        not_before, signer = value
         self.clock.raise_floor(not_before)
-        self.slots.state["floor"] = self.clock.floor
+        state = self.slots.state
+        state["floor"] = self.clock.floor
+        state["signer"] = signer
         self._alternations = self._both = 0
 
     def _reject(self, why):
@@ -432,7 +439,9 @@ class Agent:
         state = self.slots.state
         state["active"] = state["trial"]
         state["renewals"] = state.get("renewals", 0) + 1 if state["mode"] == "renew" else 0
-        self._forget("mode", "key", "csr", "public", "uid", "trial", "base", "rejects", "refused")
+        if self.anchors is not None:
+            self.anchors.proved("issuer", self.issuers[state.get("signer", 0)])
+        self._forget("mode", "key", "csr", "public", "uid", "trial", "base", "rejects", "refused", "signer")
         self._wake = 0
         self._swap = False
         self.alarm = ""

@@ -359,11 +359,39 @@ def _verify(agent):
     except ValueError as error:
         agent.event("bad", error)
         return
-    fault, not_before = yield from verify.certificate(staged.cert, key, subject, agent.issuers, after)
-    if fault:
+    for last in (False, True):
+        fault, not_before, signer = yield from verify.certificate(
+            staged.cert, key, subject, agent.issuers, after
+        )
+        if last or fault != verify.UNKNOWN_ISSUER or agent.anchors is None:
+            break
+        fault = yield from _new_issuer(agent, staged.uid)
+        if fault:
+            break
+    if isinstance(fault, Exception):
+        agent.event("offline", fault)
+    elif fault:
         agent.event("bad", fault)
     else:
-        agent.event("good", seconds(not_before))
+        agent.event("good", (seconds(not_before), signer))
+
+
+def _new_issuer(agent, uid):
+    """Offers the issuer that the server links a certificate to as a new anchor: "" where it is taken, else
+    why not, or the exception for what may be different another time."""
+    error = yield ("open", agent.identity())
+    if error is not None:
+        return error
+    issuer = yield from _follow(agent, uid, _LINK_CERTIFICATE)
+    if issuer and not isinstance(issuer, Exception):
+        results = yield ("call", [("get", {"uid": issuer})])
+        issuer = results if isinstance(results, Exception) else results[0]
+    yield ("close",)
+    if isinstance(issuer, Exception):
+        return issuer
+    if not issuer:
+        return verify.UNKNOWN_ISSUER
+    return (yield from agent.anchors.offer("issuer", issuer.value))
 
 
 def _try(agent):

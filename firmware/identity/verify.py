@@ -8,9 +8,12 @@ _DIGITAL_SIGNATURE = const(1)  # bit 0 of keyUsage
 _ANY_USAGE = const(1)  # bits of Certificate.extended_usage
 _CLIENT_AUTH = const(4)
 
+UNKNOWN_ISSUER = "not signed by an issuer that we know"
+
 
 def certificate(der, key, subject, issuers, not_after=(0, 0)):
-    """Steps (see steps.py) to (fault, notBefore): why `der` is not to be used, or "" and its notBefore.
+    """Steps (see steps.py) to (fault, notBefore, n): why `der` is not to be used, or "", its notBefore, and
+    which of the issuers signed it.
 
     `key`: the octets of our public key, `subject`: the Name that must be ours, both by value.
     `issuers`: the DER of the pinned anchors, one of which must have signed. `not_after`: the moment
@@ -20,13 +23,13 @@ def certificate(der, key, subject, issuers, not_after=(0, 0)):
         c = x509.Certificate(der)
         fault = _fault(c, key, subject, not_after)
         if fault:
-            return fault, None
-        for issuer in issuers:
+            return fault, None, 0
+        for n, issuer in enumerate(issuers):
             if (yield from c.signed_by(x509.Certificate(issuer))):
-                return "", c.not_before
-        return "not signed by an issuer that we know", None
+                return "", c.not_before, n
+        return UNKNOWN_ISSUER, None, 0
     except ValueError as error:
-        return "malformed: %s" % error, None
+        return "malformed: %s" % error, None, 0
 
 
 def _fault(c, key, subject, not_after):

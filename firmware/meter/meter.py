@@ -1,13 +1,15 @@
 """The emulated meter: reads its register, reports its usage, and keeps its certificate renewed."""
 
 import json
-from os import urandom
+import os
 
+from identity.anchors import Anchors
 from identity.clock import Clock
 from identity.journal import Journal
 from identity.renewal import Agent
 from identity.runner import run
 from identity.slots import Identity, Slots
+from identity.steps import run as run_steps
 from kmip_lite import tls
 from kmip_lite.message import KmipError
 from kmip_lite.ttlv import TTLVError
@@ -33,7 +35,12 @@ class Meter:
         self._note = note
         self._tick = tick or (lambda: None)
         self.slots = Slots(root + "/identity", _existing(root + "/bootstrap"))
-        self._server_anchors = _anchors(root, config.get("server_anchors", ["server_ca.der"]))
+        self.anchors = Anchors(
+            root + "/anchors",
+            _der(root, config.get("server_anchors", ["server_ca.der"])),
+            _der(root, config.get("issuers", ["meter_ca.der"])),
+        )
+        self._take_offers(root)
         self.clock = Clock(config.get("built", 0))
         self.register = Register(config.get("start_wh", 0))
         journal = Journal(root + "/ledger")
@@ -46,14 +53,15 @@ class Meter:
         self._every = config.get("report_every", 900)
         self._report_at = 0
         self._sequence = 0
-        self.world = World(config, self._server_anchors, self.clock, self.report, self._tick)
+        self.world = World(config, self.anchors, self.clock, self.report, self._tick)
         self._adopt(root)
         self.agent = Agent(
             self.slots,
             self.clock,
             config["device"],
-            _anchors(root, config.get("issuers", ["meter_ca.der"])),
+            self.anchors.issuer,
             ("get", {"uid": config["key_uid"], "into": bytearray(len(self.key))}),
+            anchors=self.anchors,
             log=log,
             **config.get("renewal", {}),
         )
@@ -77,6 +85,19 @@ class Meter:
         )
         self.slots.state["active"] = self.slots.stage(first)
         self.slots.commit()
+
+    def _take_offers(self, root):
+        # New anchors that somebody put on the board: offered/server*.der, offered/issuer*.der.
+        try:
+            names = os.listdir(root + "/offered")
+        except OSError:
+            return
+        for name in names:
+            fault = run_steps(
+                self.anchors.offer(name[:6], _read(root + "/offered/" + name)), self._tick
+            )
+            if fault:
+                self.log("meter: anchor %s: %s" % (name, fault))
 
     def step(self):
         """One round: a report if one is due, and one job of the agent; True if the agent had one.
@@ -137,11 +158,11 @@ class Meter:
         header = json.dumps(
             {"device": config["device"], "boot": self._boot, "sequence": self._sequence}
         ).encode()
-        body = bytes([len(header)]) + header + seal(self.key, header, text, urandom(16))
+        body = bytes([len(header)]) + header + seal(self.key, header, text, os.urandom(16))
         billing = config["billing"]
         self.world.close()
         try:
-            context = tls.context(self._server_anchors, identity.cert, identity.key)
+            context = tls.context(self.anchors.server, identity.cert, identity.key)
             address = (billing["host"], billing["port"], billing["name"], config.get("timeout", 10))
             status = post(address, context, billing["path"], body)
         except OSError as error:
@@ -160,14 +181,12 @@ def _read(path):
 
 
 def _existing(path):
-    from os import stat
-
     try:
-        stat(path)
+        os.stat(path)
     except OSError:
         return None
     return path
 
 
-def _anchors(root, names):
+def _der(root, names):
     return [_read(root + "/" + name) for name in names]

@@ -13,7 +13,7 @@ class World:
     """At most one connection at a time: a TLS connection takes a fifth of a small board's heap.
 
     `config`: host, port, server_name, timeout (seconds), buffer (bytes), version (0: ask the server).
-    `anchors`: the DER of the certificates that the server's chain may end in. `report(identity)`:
+    `anchors`: an Anchors, for the certificates that the server's chain may end in. `report(identity)`:
     has a usage report accepted: "accepted", "refused" or "offline". `tick()` feeds a watchdog.
     """
 
@@ -23,6 +23,7 @@ class World:
         self._clock = clock
         self._client = None
         self._latest = 0
+        self._anchor = None
         self._buf = bytearray(config.get("buffer", 2048))
         self.report = report
         self.tick = tick
@@ -38,18 +39,24 @@ class World:
         self.close()
         gc.collect()
         config = self._config
-        context = tls.context(self._anchors, identity.cert, identity.key, self._peer)
+        context = tls.context(self._anchors.server, identity.cert, identity.key, self._peer)
+        self._anchor = None
         stream = tls.connect(
             config["host"], config["port"], context, config["server_name"], config.get("timeout", 10)
         )
         self.connections += 1
+        if self._anchor is not None:
+            self._anchors.proved("server", self._anchor)
         self._client = Client(stream, self.version or 12, self._buf)
         if not self.version:
             self.version = self._client.agree()
 
     def _peer(self, der, depth):
-        # Within the handshake: how long the server's certificate lasts bounds what its clock may say.
+        # Within the handshake, from the anchor down to the server's own certificate.
+        if depth and self._anchor is None and len(self._anchors.server) > 1:
+            self._anchor = bytes(der)
         if not depth:
+            # How long it lasts bounds what its clock may say.
             try:
                 self._latest = seconds(x509.Certificate(der).not_after)
             except ValueError:
