@@ -24,6 +24,9 @@ class Clock:
         return self.now
 
 
+ENGINES = []  # made by make_engine; conftest.py closes them after each test
+
+
 def make_engine(folder, clock=None, device="meter-0001", **options):
     """(engine, Direct of the device) on a new state folder."""
     clock = clock or Clock()
@@ -31,6 +34,7 @@ def make_engine(folder, clock=None, device="meter-0001", **options):
         init(folder, now=clock.now)
     engine = Engine(folder, clock=clock, **options)
     engine.unexpected = _raise
+    ENGINES.append(engine)
     return engine, direct.Direct(engine, engine.add_device(device))
 
 

@@ -85,6 +85,7 @@ class Server:
             self._listener.listen(64)
         except OSError:
             self._listener.close()
+            self.engine.close()
             raise
         self.port = self._listener.getsockname()[1]
         self._spawn(self._accept_loop)
