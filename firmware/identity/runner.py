@@ -139,16 +139,9 @@ def _key(agent):
         secret, point = yield from p256.generate()
         der = p256.sec1(secret, point)
         subject = csr.name((("CN", agent.device),))
-    request = yield from _request(subject, point, secret)
-    agent.event("keyed", (der, request))
-
-
-def _request(subject, point, secret):
-    # Built twice: first for what is to be signed, so that the signature can be made in steps.
-    digests = []
-    csr.build(subject, point, lambda digest: digests.append(digest) or b"")
-    signature = yield from p256.sign(secret, digests[0])
-    return csr.build(subject, point, lambda digest: signature)
+    info = csr.info(subject, point)
+    signature = yield from p256.sign(secret, sha256(info).digest())
+    agent.event("keyed", (der, csr.signed(info, signature)))
 
 
 def _ask(agent):
