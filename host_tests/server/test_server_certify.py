@@ -311,6 +311,16 @@ def test_offset_and_dates_exclude_each_other(meter):
     assert attributes(meter, new)["Activation Date"] == [START + 300]
 
 
+def test_dates_out_of_range(meter):
+    far = template(date("Activation Date", 2**63 - 1))
+    assert failure(certify, meter, meter.public, *request_items(csr(meter.key)), far) == (
+        R.INVALID_FIELD)
+    old = first_certificate(meter, date("Activation Date", -2**63),
+                            date("Deactivation Date", 2**63 - 1))
+    for offset in (0, 2**32 - 1):
+        assert failure(recertify, meter, old, ttlv.interval(T.OFFSET, offset)) == R.INVALID_FIELD
+
+
 def test_recertify_keeps_the_key(meter):
     old = first_certificate(meter)
     other = ec.generate_private_key(ec.SECP256R1())

@@ -267,6 +267,13 @@ def test_unknown_and_revoked_devices_are_refused(server):
     assert reason(items_of(send(server, header(), batch_item()))[0]) is None
 
 
+def test_a_result_message_is_bounded(server):
+    name = direct.attribute("n" * 5000, ttlv.text(T.ATTRIBUTE_VALUE, "v"))
+    item = server.send((Operation.LOCATE, [name])).find(T.BATCH_ITEM)
+    assert reason(item) == R.INVALID_FIELD
+    assert len(item.find(T.RESULT_MESSAGE).value) == 300
+
+
 def test_poll_and_cancel_of_an_unknown_value(server):
     value = ttlv.byte_string(T.ASYNCHRONOUS_CORRELATION_VALUE, b"12345678")
     (item,) = items_of(server.send((Operation.POLL, [value])))

@@ -49,10 +49,7 @@ def _key_usage(**wanted):
 
 
 class Authority:
-    """A CA: its certificate and key, and what it signs.
-
-    clock gives the time in seconds; it is called for the start of a certificate's life.
-    """
+    """A CA: its certificate and key, and what it signs."""
 
     def __init__(self, certificate, key):
         self.certificate = certificate
@@ -92,9 +89,14 @@ class Authority:
     def der(self):
         return self.certificate.public_bytes(ser.Encoding.DER)
 
+    @property
+    def expires(self):
+        """The end of the CA's own life, in seconds."""
+        return int(self.certificate.not_valid_after_utc.timestamp())
+
     def _builder(self, subject, public_key, start, life):
         ski = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        end = min(_when(start + life), self.certificate.not_valid_after_utc)
+        end = _when(min(start + life, self.expires))
         return (
             x509.CertificateBuilder()
             .subject_name(subject).issuer_name(self.certificate.subject).public_key(public_key)

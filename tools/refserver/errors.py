@@ -2,6 +2,8 @@
 
 from .enums import ResultReason as Reason
 
+MAX_MESSAGE = 300  # characters: an answer must not grow with what the client sent
+
 
 class KmipError(Exception):
     """Fails one batch item, or the whole request when raised before any item runs.
@@ -14,7 +16,7 @@ class KmipError(Exception):
     def __init__(self, reason, message, payload=None):
         super().__init__(message)
         self.reason = reason
-        self.message = message
+        self.message = message[:MAX_MESSAGE]
         self.payload = payload
 
 

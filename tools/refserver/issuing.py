@@ -57,6 +57,8 @@ def issue(ctx, public_key, request, activation):
         alternatives = csr.check_identity(request, device, subject)
         subject = request.subject  # the same name, in the string types the client chose
     start = ctx.now if activation is None else max(ctx.now, activation)
+    if start >= ctx.engine.meter_ca.expires:
+        raise invalid_field("the certificate would begin when its issuer has expired")
     certificate = ctx.engine.meter_ca.issue_client(
         subject, public_key, start, ctx.engine.options.life, alternatives)
     der = certificates.der(certificate)

@@ -7,7 +7,7 @@ certificate at the end of the chain of Replacement Object Links is the one to re
 
 from .. import certificates, creation, issuing, ttlv
 from ..enums import LinkType, ObjectType, Operation
-from ..errors import denied, invalid_message
+from ..errors import denied, invalid_field, invalid_message
 from ..schema import INTERVAL, TEXT_STRING, Field
 from ..tags import Tag as T
 
@@ -80,7 +80,11 @@ def _dates(ctx, old, offset, given):
         if activation is None:
             return None, deactivation
         new = ctx.now + offset
-        return new, None if deactivation is None else deactivation + new - activation
+        if deactivation is not None:
+            deactivation += new - activation
+            if not -2**63 <= deactivation < 2**63:
+                raise invalid_field("the Deactivation Date would be out of range")
+        return new, deactivation
     return tuple(
         date if attribute is None else attribute.value.value
         for attribute, date in zip(stated, (activation, deactivation), strict=True))
