@@ -214,6 +214,9 @@ def test_not_extractable_keys_never_leave(meter):
 
 BAD_KEYS = [
     ("a length that is not the key's", {"length": 256}, R.INVALID_FIELD),
+    ("a length that AES does not have", {"material": bytes(10), "length": 80}, R.INVALID_FIELD),
+    ("a DES key without its parity bits",
+     {"material": bytes(21), "algorithm": A.TRIPLE_DES, "length": 168}, R.INVALID_FIELD),
     ("an algorithm without length", {"length": None}, R.INVALID_FIELD),
     ("a structure where bytes belong",
      {"material": ttlv.structure(T.KEY_MATERIAL, ttlv.byte_string(T.KEY, bytes(16)))},
@@ -435,6 +438,15 @@ def test_create_key_pair(meter, algorithm, length):
     assert ser.load_der_public_key(der) == key.public_key()
     assert attributes(meter, private)["Cryptographic Length"] == length
     assert failure(meter.call, Operation.CREATE_KEY_PAIR, common) == R.MISSING_DATA
+
+
+def test_the_placeholder_after_create_key_pair_is_the_private_key(meter):
+    common = ttlv.structure(
+        T.COMMON_TEMPLATE_ATTRIBUTE,
+        attribute("Cryptographic Algorithm", ttlv.enumeration(T.STATE, A.ECDSA)), mask(3))
+    answer = meter.send((Operation.CREATE_KEY_PAIR, [common]), (Operation.GET, []), ordered=True)
+    item = [item for item in answer.value if item.tag == T.BATCH_ITEM][1]
+    assert direct.payload_of(item).find(T.OBJECT_TYPE).value == ObjectType.PRIVATE_KEY
 
 
 def test_locate_by_range_mask_and_page(meter):

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from serverkit import Wire, client_files, direct, ttlv
 
-from tools.refserver import Server, init
+from tools.refserver import Server, cryptoenums, init
+from tools.refserver import enums as refserver_enums
 from tools.refserver.enums import Operation
 from tools.refserver.tags import Tag as T
 
@@ -141,3 +142,34 @@ def test_query_and_discover_versions(arguments):
         assert result.vendor_identification
     finally:
         proxy.close()
+
+
+SPELLED_OTHERWISE = {"ObjectType.OPAQUE_DATA", "PaddingMethod.PKCS1v15",
+                     "RecommendedCurve.SECP191K1"}  # the last is PyKMIP's misprint
+
+
+def squeezed(name):
+    return name.replace("_", "")
+
+
+def test_every_number_agrees_with_pykmips():
+    """Tags and enumerations: PyKMIP took them from the specification by itself."""
+    mine = {int(tag): tag.name for tag in T}
+    compared = 0
+    for tag in enums.Tags:
+        if tag.value in mine:
+            assert squeezed(mine[tag.value]) == squeezed(tag.name)
+            compared += 1
+    assert compared > 300
+    for module in (refserver_enums, cryptoenums):
+        for name, kind in vars(module).items():
+            if not (hasattr(enums, name) and hasattr(kind, "known")):
+                continue
+            mine = {int(member): member.name for member in kind}
+            for member in getattr(enums, name):
+                if str(member) in SPELLED_OTHERWISE:
+                    continue
+                same = squeezed(mine[member.value])
+                assert same.startswith(squeezed(member.name)), member
+                compared += 1
+    assert compared > 600

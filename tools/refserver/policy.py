@@ -7,6 +7,9 @@ play no part, so that a renewal changes no ownership. Credentials in the message
 What is another's is answered with Permission Denied (§11.1), the same whatever the object is, and
 before anything about it is looked at. What does not exist is Item Not Found. The difference tells
 only that a UID is in use, to one who knows 122 random bits already; Locate never shows another's.
+
+Each device id is a key management domain of its own: a Name (§3.2) is unique within it. So no meter
+can take a name that another will need, or learn which names there are.
 """
 
 import re

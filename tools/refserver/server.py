@@ -26,12 +26,18 @@ class Counters:
     """What the server has seen so far."""
 
     def __init__(self):
+        self._lock = threading.Lock()
         self.connections = 0  # accepted by TCP
         self.handshakes = 0  # of these, finished TLS handshakes
         self.refused = 0  # failed handshakes and connections over the cap
         self.requests = 0
         self.bytes_in = 0  # of KMIP messages, without TLS
         self.bytes_out = 0
+
+    def add(self, **numbers):
+        with self._lock:
+            for name, number in numbers.items():
+                setattr(self, name, getattr(self, name) + number)
 
 
 class Server:
@@ -83,6 +89,7 @@ class Server:
         try:
             self._listener.bind((self.host, self.port))
             self._listener.listen(64)
+            self._listener.settimeout(0.5)  # not every system wakes accept() when it is closed
         except OSError:
             self._listener.close()
             self.engine.close()
@@ -125,19 +132,21 @@ class Server:
         while not self._stopping:
             try:
                 sock, address = self._listener.accept()
+            except TimeoutError:
+                continue
             except OSError:
                 if self._stopping:
                     return
                 time.sleep(0.05)  # out of descriptors, say: do not spin
                 continue
-            self.counters.connections += 1
+            self.counters.add(connections=1)
             peer = "%s:%d" % address[:2]
             with self._lock:
                 full = len(self._sockets) >= self._max_connections
                 if not full:
                     self._sockets.add(sock)
             if full:
-                self.counters.refused += 1
+                self.counters.add(refused=1)
                 self._log(1, "%s refused: %d connections already" % (peer, self._max_connections))
                 _shut(sock)
                 continue
@@ -151,13 +160,13 @@ class Server:
             try:
                 tls = self._context.wrap_socket(sock, server_side=True)
             except (OSError, ValueError) as error:
-                self.counters.refused += 1
+                self.counters.add(refused=1)
                 self._log(1, "%s TLS handshake failed: %s" % (peer, error))
                 return
             with self._lock:
                 self._sockets.discard(sock)
                 self._sockets.add(tls)
-            self.counters.handshakes += 1
+            self.counters.add(handshakes=1)
             self._serve(tls, self._identify(tls, peer), peer)
         except Exception:
             # A defect: told even when quiet, and this connection ends. Tracebacks hold no values.
@@ -203,8 +212,7 @@ class Server:
         """Handle one request and send the answer; whether the connection goes on."""
         started = time.monotonic()
         fault = self.faults.take(request)
-        self.counters.requests += 1
-        self.counters.bytes_in += len(request)
+        self.counters.add(requests=1, bytes_in=len(request))
         if fault is not None and fault.lose:
             return False
         outcome = self.engine.process(request, identity)
@@ -226,7 +234,7 @@ class Server:
             tls.sendall(data)
         except OSError:
             return False
-        self.counters.bytes_out += len(data)
+        self.counters.add(bytes_out=len(data))
         return True
 
     def _read_request(self, tls):

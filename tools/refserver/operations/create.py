@@ -38,7 +38,7 @@ LENGTHS = {
     A.TWOFISH: (256, 128, 192),
 }
 LENGTHS.update({hmac: (bits, *range(64, 4097, 8)) for hmac, bits in _HMAC.items()})
-_DES = (A.DES, A.TRIPLE_DES)
+DES = (A.DES, A.TRIPLE_DES)
 
 
 def run(ctx, request):
@@ -76,7 +76,7 @@ def _length(algorithm, stated):
 
 
 def _key(algorithm, length):
-    if algorithm not in _DES:
+    if algorithm not in DES:
         return secrets.token_bytes(length // 8)
     seven_bits = (byte & 0xFE for byte in secrets.token_bytes(length // 7))
     return bytes(byte | (byte.bit_count() + 1) % 2 for byte in seven_bits)  # odd parity

@@ -1,12 +1,13 @@
 """Register (KMIP 1.x §4.3)."""
 
 from .. import certificates, creation, keyblock, keyformats, policy, ttlv
-from ..cryptoenums import KeyFormatType
+from ..cryptoenums import CryptographicAlgorithm, KeyFormatType
 from ..enums import CertificateType, ObjectType, Operation
 from ..errors import invalid_field, invalid_message, missing, unsupported
 from ..managed import OBJECT_TAGS
 from ..schema import ENUMERATION, STRUCTURE, Field
 from ..tags import Tag as T
+from .create import DES, LENGTHS
 
 OPERATION = Operation.REGISTER
 WRITES = True
@@ -17,6 +18,8 @@ FIELDS = [
 
 # A client may state these; they must then be what the object says.
 _CLAIMS = ("Certificate Type", "Certificate Length", "Digital Signature Algorithm")
+_FIXED_LENGTHS = (CryptographicAlgorithm.AES, CryptographicAlgorithm.CAMELLIA,
+                  CryptographicAlgorithm.CHACHA20, *DES)
 _MASKED = (ObjectType.CERTIFICATE, ObjectType.SYMMETRIC_KEY, ObjectType.PUBLIC_KEY,
            ObjectType.PRIVATE_KEY, ObjectType.SPLIT_KEY, ObjectType.SECRET_DATA)
 
@@ -111,9 +114,12 @@ def _key(ctx, managed, block):
 
 
 def _check_symmetric(block, algorithm, length):
-    """The key must be as long as its Cryptographic Length says (with parity bits for DES)."""
-    if block.format == KeyFormatType.OPAQUE or length is None:
+    """The key must be as long as its Cryptographic Length says (DES: without parity bits)."""
+    if block.format == KeyFormatType.OPAQUE or length is None or algorithm is None:
         return
+    if algorithm in _FIXED_LENGTHS and length not in LENGTHS[algorithm]:
+        raise invalid_field("Cryptographic Length %d is not one of %s's"
+                            % (length, CryptographicAlgorithm(algorithm).name))
     bits = len(block.symmetric_bytes()) * 8
-    if bits not in (length, length // 7 * 8 if length % 7 == 0 else length):
+    if bits != (length // 7 * 8 if algorithm in DES else length):
         raise invalid_field("the key has %d bits, not %d" % (bits, length))
