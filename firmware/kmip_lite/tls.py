@@ -39,12 +39,13 @@ class _Timed(io.IOBase):
         self.until = 0
 
     def readinto(self, buf):
-        while True:
+        while ticks_diff(self.until, ticks_ms()) > 0:  # a flood never lets a wait come about
             count = self._raw.readinto(buf)
             if count is not None:
                 return count
             if not self._wait(select.POLLIN):
-                return -ETIMEDOUT
+                break
+        return -ETIMEDOUT
 
     def write(self, buf):
         while True:
@@ -112,14 +113,16 @@ def explain(error):
     """The OSError to raise for what the TLS library raised."""
     code = error.args[0] if error.args else 0
     if code == -ETIMEDOUT or code == ETIMEDOUT:
-        return OSError(ETIMEDOUT)
+        return OSError(ETIMEDOUT, "the server does not answer in time")
     if code == _FATAL_ALERT:
         made = TLSError(code, "the server refuses our certificate, or TLS with us")
         made.refused = True
         return made
     if isinstance(error, OSError) and not (isinstance(code, int) and code < 0):
         return error
-    return TLSError(code, "TLS: %s" % error)
+    # mbedTLS raises ValueError(text) for a certificate, else OSError(code, its name).
+    text = str(error.args[-1]).strip() if error.args else "failed"
+    return TLSError(code if isinstance(code, int) else 0, "TLS: " + text)
 
 
 def context(anchors, cert=None, key=None, peer=None):
