@@ -1,5 +1,6 @@
 """Fixtures for all tests, and the counts of the portable tests at the end of a run."""
 
+import micropython  # noqa: F401 - the stub gives `time` what MicroPython has
 import ports
 import pytest
 
