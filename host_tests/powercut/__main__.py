@@ -64,7 +64,7 @@ def main(argv=None):
     """The command line; gives the exit status."""
     parser = argparse.ArgumentParser(prog="powercut", description=__doc__.split("\n")[0])
     parser.add_argument("-k", metavar="WORD", default="", help="only jobs whose title has this word")
-    parser.add_argument("--second", type=int, default=1500, help="wrecks after which the recovery is cut too")
+    parser.add_argument("--second", type=int, default=300, help="wrecks after which the recovery is cut too")
     parser.add_argument(
         "--most", type=int, default=6, help="second cuts tried in each operation of a recovery"
     )
