@@ -27,18 +27,29 @@ class Clock:
         self.floor = floor
         self._set_rtc = set_rtc
         self._offset = 0
+        self._known = True
         self._epoch = _EPOCH_2000 * _DAY if time.gmtime(0)[0] == 2000 else 0
 
     def now(self):
-        """Seconds since 1970; never below the floor."""
-        return max(self.floor, self._raw() + self._offset)
+        """Seconds since 1970; never below the floor, from where a clock that has lost its time goes on."""
+        raw = self._raw()
+        if not self._known and raw >= self.floor:  # somebody has set the board's clock
+            self._known = True
+            self._offset = 0
+        now = raw + self._offset
+        if now < self.floor:
+            self._known = self._known and now >= self.floor - _TOLERANCE
+            self._offset += self.floor - now
+            now = self.floor
+        return now
 
     def _raw(self):
         return int(time.time()) + self._epoch
 
     def known(self):
-        """False while the clock is no better than the floor: the board has just lost its time."""
-        return self._raw() + self._offset >= self.floor
+        """False while the clock is no better than the floor: the board has lost its time."""
+        self.now()
+        return self._known
 
     def raise_floor(self, moment):
         """Note that `moment`, seconds since 1970, is past."""
@@ -46,9 +57,16 @@ class Clock:
             self.floor = moment
 
     def hear(self, stamp, latest):
-        """Take a server's Time Stamp, at most `latest`, the notAfter of its verified certificate."""
+        """Take a server's Time Stamp, at most `latest`, the notAfter of its verified certificate.
+
+        A certificate that ended before the floor says nothing of the time.
+        """
+        if latest < self.floor:
+            return
         stamp = max(self.floor, min(stamp, latest))
-        if -_TOLERANCE <= stamp - self.now() <= _TOLERANCE:
+        known = self.known()
+        self._known = True
+        if known and -_TOLERANCE <= stamp - self.now() <= _TOLERANCE:
             return
         self._offset = stamp - self._raw()
         if self._set_rtc is not None:
