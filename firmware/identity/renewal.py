@@ -29,28 +29,35 @@ from identity.slots import Identity
 _KEPT = const(8)  # refused certificates that are remembered
 _REJECTS = const(2)  # certificates rejected in a row before the key is changed as well
 _PATIENCE = const(3)  # refusals in a row before another way is tried
-_ALTERNATIONS = const(3)  # times that old accepted and new refused must have alternated
+_UNHEARD = const(4)  # silence counts so much less than a refusal
+_UNFETCHED = const(10)  # refusals in a row before an issued certificate is given up
+_YEAR = const(31536000)
+_ENDLESS = const(200)  # years: a life as long as this has no end (RFC 5280, 4.1.2.5)
 
 # Each row: in this state, at this event, the next state, and the method that is run on the way.
 TABLE = (
     ("STABLE", "due", "KEYED", "_begin"),
     ("KEYED", "keyed", "KEYED", "_keep_key"),
+    ("KEYED", "unusable", "STABLE", "_abandon"),
     ("KEYED", "offline", "KEYED", "_later"),
-    ("KEYED", "turned away", "KEYED", "_turned_away"),
+    ("KEYED", "turned away", "KEYED", "_other_way"),
     ("KEYED", "send", "ASKED", ""),
     ("ASKED", "delivered", "STAGED", "_stage"),
     ("ASKED", "issued", "ISSUED", "_issued"),
     ("ASKED", "pending", "PENDING", "_pending"),
     ("ASKED", "refused", "KEYED", "_refused"),
-    ("ASKED", "nothing", "KEYED", "_later"),
+    ("ASKED", "unwanted", "KEYED", "_other_way"),
+    ("ASKED", "nothing", "KEYED", "_nothing"),
     ("ASKED", "lost", "ASKED", "_later"),
     ("ASKED", "unfindable", "ASKED", "_unfindable"),
     ("ASKED", "offline", "ASKED", "_later"),
     ("ASKED", "turned away", "ASKED", "_turned_away"),
-    ("PENDING", "pending", "PENDING", "_later"),
+    ("ASKED", "unusable", "STABLE", "_abandon"),
+    ("PENDING", "pending", "PENDING", "_still_pending"),
     ("PENDING", "offline", "PENDING", "_later"),
     ("PENDING", "lost", "PENDING", "_later"),
     ("PENDING", "turned away", "PENDING", "_turned_away"),
+    ("PENDING", "unusable", "STABLE", "_abandon"),
     ("PENDING", "issued", "ISSUED", "_issued"),
     ("PENDING", "refused", "ASKED", "_not_pending"),
     ("PENDING", "late", "ASKED", "_not_pending"),
@@ -59,14 +66,18 @@ TABLE = (
     ("ISSUED", "offline", "ISSUED", "_later"),
     ("ISSUED", "lost", "ISSUED", "_later"),
     ("ISSUED", "turned away", "ISSUED", "_turned_away"),
-    ("ISSUED", "gone", "STABLE", "_reject"),
+    ("ISSUED", "unusable", "STABLE", "_abandon"),
     ("STAGED", "good", "TRIAL", "_verified"),
     ("STAGED", "offline", "STAGED", "_later"),
+    ("STAGED", "turned away", "STAGED", "_turned_away"),
+    ("STAGED", "refused", "STAGED", "_unfetched"),
     ("STAGED", "bad", "STABLE", "_reject"),
+    ("STAGED", "damaged", "ISSUED", "_later"),
     ("TRIAL", "unknown", "TRIAL", "_later"),
     ("TRIAL", "proved", "STABLE", "_promote"),
     ("TRIAL", "roll back", "STABLE", "_reject"),
     ("TRIAL", "both refused", "KEYED", "_start_over"),
+    ("TRIAL", "damaged", "ISSUED", "_later"),
 )
 
 
@@ -78,12 +89,14 @@ class Agent:
     (a dict) that read an object which only this device may read; `anchors`: an Anchors, where the issuer
     may roll over.
 
-    Times in seconds. A certificate is due at two thirds of its life or at `max_age` (0: no such limit),
-    whichever is sooner, plus a part of `window` that depends on the device's id; after `rotate_after`
-    renewals (0: never) the key is changed with it. The first retry comes
-    within `retry_first`, later ones within twice the last, up to `retry_most`, and sooner as expiry
-    nears. A trial is rolled back after `trial_span` at the earliest; a Pending is given up after
-    `pending_most`. `log` is called with one line a transition, no secret in it.
+    Times in seconds. A certificate is due at two thirds of its life or at `max_age` (0: no such limit, but
+    for a certificate without an end, which is due after a year), whichever is sooner, plus a part of
+    `window` that depends on the device's id; after `rotate_after` renewals (0: never) the key is changed
+    with it. The first retry comes within `retry_first`, later ones within twice the last, up to
+    `retry_most`, and sooner as expiry nears. A trial is rolled back after `trial_span` at the earliest; a
+    Pending is given up after `pending_most`. `asynchronous`: let the server answer Pending from the first
+    request on; else it may where it says that it cannot do without. `log` is called with one line a
+    transition, no secret in it.
     """
 
     def __init__(
@@ -101,6 +114,7 @@ class Agent:
         retry_most=21600,
         trial_span=3600,
         pending_most=86400,
+        asynchronous=False,
         log=print,
     ):
         self.slots = slots
@@ -121,16 +135,21 @@ class Agent:
         self._log = log
         self._wake = 0
         self._tries = 0
-        self._alternations = 0
-        self._first_refusal = 0
-        self._both = 0
+        self._event = ""  # the last outcome, and how often it came in a row
+        self._repeats = 0
+        self._verdict = ""  # what the trial would come to, how often in a row, and since when
+        self._verdicts = 0
+        self._since = 0
         self._swap = False  # connect with the other identity than the mode's own
+        self.asynchronous = asynchronous  # offered with what is asked
+        self.single = False  # the server takes no batches, or their answers do not fit
         self._has_bootstrap = slots.bootstrap() is not None
         self._validity = None  # of the active certificate: (slot and checksum, notBefore, notAfter)
         state = slots.state
         if not any(row[0] == state.get("state") for row in TABLE):
             state["state"] = "STABLE"
         clock.raise_floor(state.get("floor", 0))
+        self._raise_floor()
 
     # What is in use, and until when.
 
@@ -145,8 +164,9 @@ class Agent:
         return self.slots.state.get("mode", "")
 
     def own(self):
-        """The device's own identity in use, or None before enrolment. Reads it from flash."""
-        return self.slots.identity() if self.slots.using else None
+        """The device's own identity in use, or None where none is proved. Reads it from flash."""
+        using = self.slots.using
+        return self.slots.identity() if using and using != self.slots.state.get("trial") else None
 
     def validity(self):
         """(notBefore, notAfter) of the identity in use, seconds since 1970, or None without one."""
@@ -173,8 +193,9 @@ class Agent:
             return 0
         life = validity[1] - validity[0]
         age = life * 2 // 3
-        if self._max_age:
-            age = min(age, self._max_age)
+        most = self._max_age or (_YEAR if life > _ENDLESS * _YEAR else 0)
+        if most:
+            age = min(age, most)
         # A fleet that was enrolled together must not come back together.
         digest = sha256(self.device.encode()).digest()
         window = min(self._window, life // 10)
@@ -189,7 +210,8 @@ class Agent:
     # What to do next.
 
     def job(self):
-        """What is to be done now: a word for the runner, or "" when it is to wait."""
+        """What is to be done now: a word for the runner, or "" when it is to wait. Raises OSError as
+        event() does."""
         now = self.clock.now()
         if self._wake - now > self._retry_most:
             self._wake = now + self._retry_most  # the clock went back
@@ -202,6 +224,9 @@ class Agent:
                 return ""
             self.event("due", mode)
             state = "KEYED"
+        if state in ("KEYED", "ASKED", "PENDING", "ISSUED") and self.mode == "renew" and self.own() is None:
+            self.event("unusable", "our key is gone")
+            return ""
         if state == "KEYED":
             return "ask" if self.csr() else "key"
         if state == "ASKED":
@@ -216,8 +241,8 @@ class Agent:
     def sleep(self):
         """Seconds until job() can have something to say."""
         now = self.clock.now()
-        until = self._wake
-        if self.state == "STABLE":
+        until = min(self._wake, now + self._retry_most)
+        if self.state == "STABLE" and not self.slots.state.get("wanted"):
             until = max(until, self.due_at())
         return max(0, until - now)
 
@@ -226,6 +251,7 @@ class Agent:
         if self.validity() is None:
             if not self._has_bootstrap:
                 self.alarm = "no identity"
+                self._later(None)
                 return ""
             return "enrol"
         mode = state.get("wanted", "")
@@ -301,10 +327,14 @@ class Agent:
         slots = self.slots
         state = slots.state
         before = dict(state)
+        if event != "send" and event != "keyed":  # those lie between one refusal and the next
+            self._repeats = self._repeats + 1 if event == self._event else 1
+            self._event = event
         for row in TABLE:
             if row[0] == state["state"] and row[1] == event:
                 break
         else:
+            self._later(None)
             self._log("renewal: %s, and %s means nothing there" % (state["state"], event))
             return
         try:
@@ -313,38 +343,52 @@ class Agent:
             if state != before:
                 # A key that is no longer wanted here must not stay in the older record.
                 slots.commit(scrub="key" in before and "key" not in state)
-        except OSError:
+        except (OSError, MemoryError):
             state.clear()
             state.update(before)
-            self._later(None)
             raise
-        self.last = "%s: %s" % (event, value) if isinstance(value, Exception) else event
-        if state["state"] != row[0]:
-            self._tries = 0 if state["state"] != "KEYED" else self._tries
-            self._log("renewal: %s -> %s (%s)" % (row[0], state["state"], self.last))
-        elif row[3] == "_later":
-            self._log("renewal: %s, again in %d s (%s)" % (row[0], self.sleep(), self.last))
+        error = value[0] if isinstance(value, tuple) else value
+        self.last = "%s: %s" % (event, _plain(error)) if isinstance(error, Exception) else event
+        now = state["state"]
+        if now != row[0]:
+            if now not in ("KEYED", "ASKED"):
+                self._tries = 0
+            if now in ("KEYED", "STABLE"):
+                self._swap = False
+            self._log("renewal: %s -> %s (%s)" % (row[0], now, self.last))
+        elif event != "keyed":
+            self._log("renewal: %s, again in %d s (%s)" % (now, self.sleep(), self.last))
+
+    def stumbled(self, error):
+        """The store failed, or memory did: what was being done is tried again later."""
+        self.alarm = "the store fails: %s" % _plain(error)
+        self._later(None)
+        self._log("renewal: %s, again in %d s (%s)" % (self.state, self.sleep(), self.alarm))
 
     def _later(self, value):
-        # Exponential back-off with full jitter, within a tenth of what is left of the certificate.
+        # Exponential back-off with full jitter, within a tenth of what is left of the certificate. A
+        # certificate that was rejected counts as well, over a restart too: each one costs its issuer.
         most = self._retry_most
-        now = self.clock.now()
         validity = self.validity()
         if validity is not None:
-            left = max(0, validity[1] - now)
-            most = max(self._retry_first, min(most, left // 10))
-        most = min(most, self._retry_first << min(self._tries, 20))
+            left = validity[1] - self.clock.now()
+            if left > 0:
+                most = max(self._retry_first, min(most, left // 10))
+        rejects = self.slots.state.get("rejects", 0)
+        self._wait(min(most, self._retry_first << min(self._tries + rejects, 20)))
         self._tries += 1
+
+    def _wait(self, most):
         random = urandom(2)
-        self._wake = now + 1 + (most * (random[0] << 8 | random[1]) >> 16)
+        self._wake = self.clock.now() + 1 + (most * (random[0] << 8 | random[1]) >> 16)
 
     def _begin(self, mode):
-        state = self.slots.state
-        self._forget("wanted", "key", "csr", "public", "uid", "corr", "trial")
-        state["mode"] = mode
+        self._forget()
+        self._forget("wanted")
+        self.slots.state["mode"] = mode
 
     def _forget(self, *names):
-        for name in names:
+        for name in names or ("mode", "key", "csr", "public", "uid", "corr", "since", "trial", "signer"):
             self.slots.state.pop(name, None)
 
     def _keep_key(self, made):
@@ -354,17 +398,40 @@ class Agent:
             state["key"] = hexlify(key).decode()
         state["csr"] = hexlify(csr).decode()
 
+    def _abandon(self, why):
+        # The key in use is gone, or is none that we can sign with: a new one, by whom it may be.
+        self._forget()
+        self.slots.state["wanted"] = "rotate"
+        self.alarm = "a new key is needed: %s" % _plain(why)
+
+    def _impatient(self):
+        # After some refusals in a row, and at once where our certificate has ended by our clock.
+        validity = self.validity()
+        expired = validity is not None and self.clock.now() > validity[1]
+        return expired or self._repeats % _PATIENCE == 0
+
     def _turned_away(self, error):
         # The server does not want the identity we came with: after some patience come with the other.
         self._later(error)
-        validity = self.validity()
-        expired = validity is not None and self.clock.now() > validity[1]
-        if self._tries < _PATIENCE and not expired:
-            return
         self.alarm = "the server refuses our certificate"
-        if self._has_bootstrap:
+        if self._has_bootstrap and self._impatient():
             self._swap = not self._swap
-            self._tries = 0
+
+    def _other_way(self, error):
+        # As above, before anything is asked for: the bootstrap identity may enrol, and nothing else.
+        self._later(error)
+        self.alarm = "the server refuses our certificate"
+        state = self.slots.state
+        if not self._has_bootstrap or not self._impatient():
+            return
+        if state["mode"] == "enrol":
+            if self.own() is not None:
+                state["mode"] = "rotate"
+        else:
+            if state["mode"] == "renew":
+                self._forget("csr")
+            state["mode"] = "enrol"
+            self._wait(self._retry_first)
 
     def _refused(self, value):
         # Nothing was issued. `value`: the error, and the Public Key's identifier if it is registered.
@@ -373,20 +440,39 @@ class Agent:
         state = self.slots.state
         if public:
             state["public"] = public
-        if state["mode"] == "renew" and self._tries >= _PATIENCE:
-            state["mode"] = "rotate"
-            self._forget("csr")
-        self.alarm = "the server refuses to issue a certificate: %s" % error
+        if self._repeats % _PATIENCE == 0:
+            # Another way, and back again: what is refused now may be granted when the other is not.
+            if state["mode"] == "renew":
+                state["mode"] = "rotate"
+            elif state["mode"] == "rotate" and self.base():
+                state["mode"] = "renew"
+            self._forget("key", "csr", "public")
+        self.alarm = "the server refuses to issue a certificate: %s" % _plain(error)
+
+    def _nothing(self, public):
+        # Nothing was issued, but the public key may be registered; its name can be given only once.
+        self._later(None)
+        self._forget("public")
+        if public:
+            self.slots.state["public"] = public
 
     def _unfindable(self, error):
         # The server does not let us look. Asking again risks one certificate too many, but no more.
         self._later(error)
-        return "KEYED" if self._tries > 2 * _PATIENCE else None
+        return "KEYED" if self._repeats > 2 * _PATIENCE else None
 
-    def _pending(self, correlation):
+    def _pending(self, value):
+        correlation, public = value
         state = self.slots.state
         state["corr"] = hexlify(correlation).decode()
         state["since"] = self.clock.now()
+        if public:
+            state["public"] = public
+        self._later(None)
+
+    def _still_pending(self, value):
+        state = self.slots.state
+        state["since"] = min(state.get("since", 0), self.clock.now())  # the clock may have gone back
         self._later(None)
 
     def _not_pending(self, value):
@@ -402,6 +488,11 @@ class Agent:
 
     def _unfetched(self, error):
         self._later(error)
+        self.alarm = "a new certificate cannot be fetched: %s" % _plain(error)
+        if self._repeats >= _UNFETCHED:
+            self._reject(error)
+            return "STABLE"
+        return None
 
     def _stage(self, value):
         uid, public, der = value
@@ -410,18 +501,16 @@ class Agent:
         old = self.own()
         key = self.key()
         csr = self.csr()
-        public = public or state.get("public") or (old.public_uid if old and not state.get("key") else "")
+        if public:
+            state["public"] = public
+        public = state.get("public") or (old.public_uid if old and not state.get("key") else "")
         staged = Identity(key, der, csr, uid, public)
         state["trial"] = slots.stage(staged)
         state["uid"] = uid
 
-    def _verified(self, value):
-        not_before, signer = value
-        self.clock.raise_floor(not_before)
-        state = self.slots.state
-        state["floor"] = self.clock.floor
-        state["signer"] = signer
-        self._alternations = self._both = 0
+    def _verified(self, signer):
+        self.slots.state["signer"] = signer
+        self._verdict = ""
 
     def _reject(self, why):
         # Remembered and never fetched again; the next attempt goes on from the end of the chain.
@@ -431,20 +520,30 @@ class Agent:
         state["rejects"] = state.get("rejects", 0) + 1
         if state.get("mode") == "renew":
             state["base"] = uid
-        self.alarm = "a new certificate was rejected: %s" % why
-        self._forget("mode", "key", "csr", "public", "uid", "corr", "since", "trial")
+        self.alarm = "a new certificate was rejected: %s" % _plain(why)
+        self._forget()
         self._later(why)
 
     def _promote(self, value):
         state = self.slots.state
         state["active"] = state["trial"]
         state["renewals"] = state.get("renewals", 0) + 1 if state["mode"] == "renew" else 0
-        if self.anchors is not None:
-            self.anchors.proved("issuer", self.issuers[state.get("signer", 0)])
-        self._forget("mode", "key", "csr", "public", "uid", "trial", "base", "rejects", "refused", "signer")
+        signer = state.get("signer", 0)
+        # Where power went after proved() and before our commit, the older anchor is gone already.
+        if self.anchors is not None and signer < len(self.issuers):
+            self.anchors.proved("issuer", self.issuers[signer])
+        self._forget()
+        self._forget("base", "rejects", "refused")
+        self._raise_floor()
         self._wake = 0
-        self._swap = False
         self.alarm = ""
+
+    def _raise_floor(self):
+        # Only by what is proved: an authority that was asked by a wrong clock can date ahead.
+        validity = self.validity()
+        if validity is not None:
+            self.clock.raise_floor(validity[0])
+            self.slots.state["floor"] = self.clock.floor
 
     def _start_over(self, value):
         self._reject("no identity is accepted")
@@ -453,27 +552,47 @@ class Agent:
     def tried(self, new, old):
         """The event of a trial: how the new identity fared, and the old one if it was tried.
 
-        Each is "accepted", "read" (an object read, but no report accepted), "refused", "offline", or
-        "" for not tried. Refused twice by mistake must not cost a good certificate, and an outage
-        must not look like a refusal: see DESIGN, Trial.
+        Each is "accepted": an object read and a report accepted; "barred": read, but the report refused;
+        "read": read, but no word of the report; "answered": not read, but not for our identity's sake;
+        "refused"; "offline"; or "" for not tried. Refused twice by mistake must not cost a good
+        certificate, and an outage must not look like a refusal: see DESIGN, Trial.
         """
-        now = self.clock.now()
-        if new == "accepted" or (new == "read" and old == "refused"):
+        if new == "accepted":
             return "proved"
-        if new == "refused" and old == "accepted":
-            if not self._alternations:
-                self._first_refusal = now
-            self._alternations += 1
-            if self._alternations >= _ALTERNATIONS and now - self._first_refusal >= self._trial_span:
-                return "roll back"
-        elif new == "refused" and (old == "refused" or self.own() is None):
+        read = ("read", "barred", "answered")
+        if new in read and old == "refused":
+            return "proved"
+        if old == "offline" or new == "offline" and not old:
+            return "unknown"  # an outage, which tells nothing
+        verdict = ""
+        if new == "barred":
+            if old == "accepted":
+                verdict = "roll back"
+        elif new not in read:
+            if old in read:
+                verdict = "roll back"
+            elif old or new == "refused":
+                verdict = "both refused"
+        now = self.clock.now()
+        if verdict != self._verdict:
+            self._verdict = verdict
+            self._verdicts = 0
+            self._since = now
+        self._verdicts += 1
+        self._since = min(self._since, now)  # the clock may have gone back
+        if not verdict:
+            self.alarm = "the new certificate is neither proved nor refused"
+            return "unknown"
+        self.alarm = "the new certificate is refused"
+        if verdict == "both refused":
             self.alarm = "no identity is accepted"
-            self._both += 1
-            if self._both >= _PATIENCE and self._has_bootstrap:
-                return "both refused"
-        elif new == "read":
-            self._alternations = 0
-        return "unknown"
+            if not self._has_bootstrap:
+                return "unknown"
+        # What never connects may be refused by a server that just hangs up; that takes longer to tell.
+        least = _UNHEARD if new == "offline" else 1
+        if self._verdicts < least * _PATIENCE or now - self._since < least * self._trial_span:
+            return "unknown"
+        return verdict
 
     def status(self):
         """What an operator wants to see, a dict without secrets."""
@@ -491,3 +610,8 @@ class Agent:
             "alarm": self.alarm,
             "clock": "known" if self.clock.known() else "floor",
         }
+
+
+def _plain(value):
+    # A server's text goes into a line of the log: it must not look like another.
+    return "".join(c if " " <= c <= "~" else "?" for c in str(value))

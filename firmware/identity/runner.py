@@ -5,7 +5,8 @@ is sent the outcome; an error is sent as the exception itself, never raised into
 
   ("open", identity)    connect to the key server with it: None, or the OSError
   ("call", calls)       exchange one message, of (verb, arguments as a dict) for each item: a list of
-                        values and KmipErrors, or the OSError or TTLVError that ended the connection
+                        values and KmipErrors, or the OSError or TTLVError that ended the connection;
+                        with a third element, True, the server may answer Pending
   ("close",)            close the connection
   ("report", identity)  have the billing end point accept a report under it: "accepted", "refused" or
                         "offline"
@@ -53,6 +54,8 @@ _REASON_OPERATION_NOT_SUPPORTED = const(5)
 _REASON_FEATURE_NOT_SUPPORTED = const(8)
 _REASON_PERMISSION_DENIED = const(0x0C)
 
+_DAY = const(86400)
+_ENDLESS = const(2932532)  # days from 1970 to the year 9999, which stands for no end (RFC 5280, 4.1.2.5)
 _LONGEST_CHAIN = const(16)  # replacements followed from one certificate to the newest
 
 
@@ -60,17 +63,23 @@ def run(agent, world):
     """Do one job of the agent with blocking calls, if there is one; True if there was.
 
     `world` has open(identity), call(calls), close(), report(identity), as the module's text has them,
-    raising their errors, and tick(), which is called between slices of long arithmetic.
+    raising their errors, and tick(), which is called between slices of long arithmetic. Where the store
+    fails the job is tried again later; nothing is raised for it.
     """
-    job = agent.job()
-    if not job:
-        return False
-    steps = work(agent, job)
-    outcome = None
+    steps = outcome = None
     while True:
         try:
+            if steps is None:
+                job = agent.job()
+                if not job:
+                    return False
+                steps = work(agent, job)
             wanted = steps.send(outcome)
         except StopIteration:
+            return True
+        except (OSError, MemoryError) as error:
+            world.close()
+            agent.stumbled(error)
             return True
         outcome = None
         if wanted is None:
@@ -91,11 +100,18 @@ def work(agent, job):
     elif job == "try":
         yield from _try(agent)
     else:
-        error = yield ("open", agent.identity())
+        identity = agent.identity()
+        error = yield ("open", identity)
         if error is not None:
             agent.event("turned away" if _refuses(error) else "offline", error)
             return
         if job == "ask":
+            if agent.mode != "renew" and not _sure(agent, identity):
+                # A certificate is asked for from now on: the server's Time Stamp says when that is.
+                error = yield ("call", [("discover_versions", {})])
+                if isinstance(error, Exception):
+                    agent.event("turned away" if _refuses(error) else "offline", error)
+                    return
             # From here on the request may have reached the server, whatever we hear of it.
             agent.event("send")
             outcome = yield from _ask(agent)
@@ -106,10 +122,19 @@ def work(agent, job):
         elif job == "poll":
             outcome = yield from _poll(agent)
         else:
-            yield ("call", [("cancel", {"correlation": agent.correlation()})])
-            outcome = ("late", None)
+            outcome = yield ("call", [("cancel", {"correlation": agent.correlation()})])
+            outcome = _lost(outcome) if isinstance(outcome, Exception) else ("late", None)
         yield ("close",)
         agent.event(outcome[0], outcome[1])
+
+
+def _sure(agent, identity):
+    # Whether our clock can be right: known, and within the certificate that the server has just taken.
+    try:
+        end = seconds(x509.Certificate(identity.cert).not_after)
+    except ValueError:
+        end = 0
+    return agent.clock.known() and agent.clock.now() < end
 
 
 def _refuses(error):
@@ -122,70 +147,95 @@ def _refuses(error):
     )
 
 
-def _lost(results):
+def _lost(error):
     # The event for an exchange that brought no answers.
-    return ("turned away" if _refuses(results) else "lost", results)
+    return ("turned away" if _refuses(error) else "lost", error)
+
+
+def _no(event, error):
+    # The event for an answer that is an error: `event`, unless it is our identity that is not wanted.
+    if error.reason == _REASON_AUTHENTICATION_NOT_SUCCESSFUL:
+        event = "turned away"
+    return (event, error)
 
 
 def _key(agent):
     """A new key where one is due, and its certificate request."""
     der = b""
-    if agent.mode == "renew":
-        secret, point = p256.read(agent.key())
-        if point is None:
-            point = yield from p256.public(secret)
-        subject = bytes(x509.Certificate(agent.own().cert).subject)
-    else:
-        secret, point = yield from p256.generate()
-        der = p256.sec1(secret, point)
+    own = agent.own()
+    try:
         subject = csr.name((("CN", agent.device),))
+        if own is not None:
+            subject = bytes(x509.Certificate(own.cert).subject)
+        if agent.mode == "renew":
+            secret, point = p256.read(own.key)
+            if point is None:
+                point = yield from p256.public(secret)
+        else:
+            secret, point = yield from p256.generate()
+            der = p256.sec1(secret, point)
+    except ValueError as error:
+        agent.event("unusable", error)
+        return
     info = csr.info(subject, point)
     signature = yield from p256.sign(secret, sha256(info).digest())
     agent.event("keyed", (der, csr.signed(info, signature)))
 
 
 def _ask(agent):
-    certify = []
-    public = ""
+    calls = []
+    public = agent.public()
     if agent.mode == "renew":
-        verb = "recertify"
-        certify.append((verb, {"uid": agent.base(), "csr": agent.csr(), "offset": 0}))
+        calls.append(("recertify", {"uid": agent.base(), "csr": agent.csr(), "offset": 0}))
     else:
-        verb = "certify"
-        public = agent.public()
         now = ("Activation Date", _TAG_ACTIVATION_DATE, _DATE_TIME, agent.clock.now())
         arguments = {"csr": agent.csr(), "attributes": (now,)}
         if public:
             arguments["uid"] = public
         else:
-            certify.append(_register(agent))
-        certify.append((verb, arguments))
-    results = yield ("call", certify + [("get", {})])
+            calls.append(_register(agent))
+        calls.append(("certify", arguments))
+    results = None
+    if not agent.single:
+        results = yield _call(agent, calls + [("get", {})])
+        agent.single = not isinstance(results, Exception) and _whole_batch_refused(results)
+    if agent.single:
+        results = yield from _one_by_one(agent, calls)
     if isinstance(results, Exception):
-        return _lost(results)
-    if _whole_batch_refused(results):
-        results = yield from _one_by_one(certify)
-        if isinstance(results, Exception):
-            return _lost(results)
-    if len(certify) > 1:
-        if isinstance(results[0], KmipError):
-            return _failed(results[0], "")
+        return ("unwanted" if _refuses(results) else "lost", results)
+    if len(calls) > 1 and not isinstance(results[0], KmipError):
         public = results[0]
-    issued = results[len(certify) - 1]
-    if isinstance(issued, KmipError):
-        return _failed(issued, public)
-    got = results[len(certify)]
+    for issued in results[: len(calls)]:
+        if isinstance(issued, KmipError):
+            return (yield from _failed(agent, issued, public))
+    got = results[len(calls)]
     if got is None or isinstance(got, KmipError):
         return ("issued", (issued, public))
     return ("delivered", (issued, public, got.value))
 
 
-def _failed(error, public):
+def _call(agent, calls):
+    return ("call", calls, True) if agent.asynchronous else ("call", calls)
+
+
+def _failed(agent, error, public):
+    """What a request came to that was answered by an error."""
     if isinstance(error, KmipPending):
-        return ("pending", error.correlation)
+        if public or agent.mode == "renew":
+            return ("pending", (error.correlation, public))
+        return ("lost", error)  # the Public Key's own registration: look for it later
+    if error.reason == _REASON_AUTHENTICATION_NOT_SUCCESSFUL:
+        return ("unwanted", error)
     if error.reason == _REASON_RESPONSE_TOO_LARGE:
+        agent.single = True
         return ("lost", error)  # said of the whole message, perhaps after the deed
-    return ("refused", (error, public))
+    if error.reason == _REASON_OPERATION_NOT_SUPPORTED:
+        agent.asynchronous = True  # KMIP 1.0 and 1.1 say so where it cannot be done at once
+    # Perhaps because it is done: by a request of ours that came late, or that we do not know of any more.
+    found, value = yield from _search(agent)
+    if found == "issued":
+        return found, value
+    return ("refused", (error, public or (value if found == "nothing" else "")))
 
 
 def _whole_batch_refused(results):
@@ -198,22 +248,20 @@ def _whole_batch_refused(results):
     )
 
 
-def _one_by_one(calls):
+def _one_by_one(agent, calls):
     """For a server that takes no batches: what the ID Placeholder would do, done here."""
     results = []
     uid = None
-    for verb, arguments in calls:
+    for verb, arguments in calls + [("get", {})]:
         if uid is not None:
             arguments["uid"] = uid
-        answer = yield ("call", [(verb, arguments)])
+        answer = yield _call(agent, [(verb, arguments)])
         if isinstance(answer, Exception):
-            return answer
+            return results + [None] if verb == "get" else answer
         results.append(answer[0])
         if isinstance(answer[0], KmipError):
             return results + [None, None]
         uid = answer[0]
-    answer = yield ("call", [("get", {"uid": uid})])
-    results.append(None if isinstance(answer, Exception) else answer[0])
     return results
 
 
@@ -300,9 +348,7 @@ def _search(agent):
 
 
 def _unfound(error):
-    if isinstance(error, KmipError):
-        return ("unfindable", error)
-    return _lost(error)
+    return _no("unfindable", error) if isinstance(error, KmipError) else _lost(error)
 
 
 def _found(agent, uid, public):
@@ -317,7 +363,7 @@ def _fetch(agent):
     if isinstance(results, Exception):
         return _lost(results)
     if isinstance(results[0], Exception):
-        return ("refused", results[0])
+        return _no("refused", results[0])
     return ("delivered", (uid, "", results[0].value))
 
 
@@ -329,28 +375,35 @@ def _poll(agent):
     if isinstance(results[0], KmipPending):
         return ("pending", results[0].correlation)
     if isinstance(results[0], Exception):
-        return ("refused", results[0])
+        return _no("refused", results[0])
     return ("issued", (results[0], ""))
 
 
 def _verify(agent):
     staged = agent.trial()
     if staged is None:
-        agent.event("bad", "the slot is damaged")
+        agent.event("damaged")
         return
     own = agent.own()
-    after = (0, 0)
+    # What has ended by the floor is certainly of no use.
+    after = divmod(agent.clock.floor, _DAY)
     try:
-        if own is not None:
+        if own is None:
+            subject = csr.name((("CN", agent.device),))
+        else:
             old = x509.Certificate(own.cert)
-            after = old.not_after
-        if agent.mode == "renew":
-            key, subject = old.key, old.subject
+            subject = old.subject
+            if old.not_after[0] < _ENDLESS:
+                after = max(after, old.not_after)
+        if agent.mode == "renew" and own is not None:
+            key = old.key
         else:
             key = p256.read(staged.key)[1]
-            subject = csr.name((("CN", agent.device),)) if own is None else old.subject
     except ValueError as error:
         agent.event("bad", error)
+        return
+    if own is not None and own.cert == staged.cert:
+        agent.event("bad", "the old one again")
         return
     for last in (False, True):
         fault, not_before, signer = yield from verify.certificate(
@@ -362,11 +415,14 @@ def _verify(agent):
         if fault:
             break
     if isinstance(fault, Exception):
-        agent.event("offline", fault)
+        if isinstance(fault, KmipError):
+            agent.event(*_no("refused", fault))
+        else:
+            agent.event("turned away" if _refuses(fault) else "offline", fault)
     elif fault:
         agent.event("bad", fault)
     else:
-        agent.event("good", (seconds(not_before), signer))
+        agent.event("good", signer)
 
 
 def _new_issuer(agent, uid):
@@ -391,18 +447,29 @@ def _try(agent):
     """The trial: an object read that only its owner may read, and a report accepted."""
     trial = agent.trial()
     if trial is None:
-        agent.event("roll back", "the slot is damaged")
+        agent.event("damaged")
         return
-    new = yield from _read(trial, agent.proof)
-    if new == "accepted":
-        outcome = yield ("report", trial)
-        new = outcome if outcome in ("accepted", "refused") else "read"
+    new = yield from _prove(trial, agent.proof)
     old = ""
-    if new == "refused" or new == "read":
+    if new != "accepted":
+        # The old one has to fare better in the same place, or it is not the identity that is at fault.
         own = agent.own()
-        if own is not None:
+        if own is not None and new == "barred":
+            old = yield from _prove(own, agent.proof)
+        elif own is not None:
             old = yield from _read(own, agent.proof)
     agent.event(agent.tried(new, old), "new %s, old %s" % (new, old or "not tried"))
+
+
+def _prove(identity, call):
+    read = yield from _read(identity, call)
+    if read == "read":
+        outcome = yield ("report", identity)
+        if outcome == "accepted":
+            return outcome
+        if outcome == "refused":
+            return "barred"
+    return read
 
 
 def _read(identity, call):
@@ -414,5 +481,5 @@ def _read(identity, call):
     if isinstance(results, Exception):
         return "refused" if _refuses(results) else "offline"
     if isinstance(results[0], Exception):
-        return "refused" if _refuses(results[0]) else "offline"
-    return "accepted"
+        return "refused" if _refuses(results[0]) else "answered"
+    return "read"

@@ -46,5 +46,5 @@ def _fault(c, key, subject, not_after):
     if c.extended_usage < 0 or not c.extended_usage & (_CLIENT_AUTH | _ANY_USAGE):
         return "not for client authentication"
     if c.not_after <= not_after:
-        return "ends no later than the old one"
+        return "ends no later than the old one, or before now"
     return ""

@@ -63,14 +63,16 @@ class World:
                 self._latest = 0
         return 0
 
-    def call(self, calls):
-        """Exchange one message with an item for each (verb, arguments): a list of values and errors.
+    def call(self, calls, asynchronous=False):
+        """Exchange one message with an item for each (verb, arguments): a list of values and errors. With
+        `asynchronous` the server may answer that it is pending.
 
         Raises TTLVError and OSError, after which the connection is closed.
         """
         client = self._client
         if client is None:
             raise OSError("not connected")
+        client.offer_asynchronous(asynchronous)
         if len(calls) == 1:
             verb, arguments = calls[0]
             try:
