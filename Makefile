@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint size mpy clean
+.PHONY: help setup demo test lint powercut size mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -23,6 +23,9 @@ lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/ruff check .
 	@$(VENV)/python -m tools.check_laws
 	@$(VENV)/python -m tools.check_consts
+
+powercut: setup  ## the store loses power at every byte; ARGS="-k renew --second 9 --most 9"
+	@$(VENV)/python -m host_tests.powercut $(ARGS)
 
 size: setup  ## flash, RAM and the state diagram, measured and written into README.md
 	@$(VENV)/python -m tools.readme $(ARGS)

@@ -43,8 +43,8 @@ _PRIVATE = re.compile(
 _INTERNAL = re.compile(r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:internal|intranet|corp|lan)\b", re.I)
 _PATH = re.compile(r"(?:^|(?<=[\s\"'`=(\[<>|]))/([A-Za-z][\w.-]*)/[\w.*-]")
 _URL_PATH = re.compile(r"\bfile:///([A-Za-z][\w.-]*)/")
-# First parts of absolute paths that are the same on every machine, or are a board's own.
-_TOPS = {"bin", "dev", "etc", "flash", "lib", "proc", "rom", "sbin", "sd", "sys", "usr", "var"}
+# First parts of absolute paths where somebody's own folders are.
+_TOPS = {"home", "root", "Users", "tmp", "work", "srv", "mnt", "media", "opt", "data", "workspace", "builds"}
 _INSIDE = {"tools/fresh.sh"}  # its paths are those of the new system that it makes
 
 
@@ -238,7 +238,7 @@ def check_text(text, here=(), paths=True):
             for match in pattern.finditer(line):
                 errors.append((number, "address of a private network: %s" % match[0]))
         tops = [match[1] for pattern in (_PATH, _URL_PATH) for match in pattern.finditer(line)]
-        if paths and (any(top not in _TOPS for top in tops) or any(path in line for path in here)):
+        if paths and (any(top in _TOPS for top in tops) or any(path in line for path in here)):
             errors.append((number, "path of somebody's machine: %s" % line.strip()[:80]))
     return errors
 
