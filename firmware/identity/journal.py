@@ -1,4 +1,4 @@
-"""A small dict of JSON types that survives cuts of power: record n lies in file n modulo 2."""
+"""A dict of JSON types that survives cuts of power: record n lies in file n modulo 2."""
 
 import json
 
@@ -10,51 +10,58 @@ _KIND = const(b"KLJ1")
 
 
 class Journal:
-    """`value`: the dict as it was last committed, {} on a new device; change it and commit().
+    """One dict.
 
-    path    where the two directories PATH0 and PATH1 with a file each are made, two levels below one
-            that exists
-    room    octets to keep for each, a multiple of 512
+    path       where the directories PATH0 and PATH1, with a file each, are made; the folder two above
+               the files exists
+    room       octets to keep for each file, a multiple of 512
 
-    The constructor only reads and raises nothing for what it finds. Allocates both records, then the value.
+    value      the dict as it was last committed, {} on a new device; change it, then commit()
+    sequence   number of the record it came from, 0 where there was none
+
+    The constructor raises nothing for what it finds. It only reads, unless a cut fell into
+    commit(scrub=True): that it finishes. Allocates both records, then the value.
     """
 
     def __init__(self, path, room=512):
         self._path = path
         self._room = room
-        self._sequence = 0
+        self.sequence = unscrubbed = 0
         self.value = {}
         text = None
         for number in (0, 1):
             record = sealed.read(self._file(number), _KIND)
             if record:
-                sequence = int.from_bytes(record[1][0], "big")
-                if sequence > self._sequence:
-                    self._sequence = sequence
-                    text = record[1][1]
-        self.found = text is not None
+                head, body = record[1]
+                sequence = int.from_bytes(head[1:], "big")
+                if sequence > self.sequence:
+                    self.sequence = sequence
+                    unscrubbed = head[0]
+                    text = body
         if text:
             self.value = json.loads(text)
+        if unscrubbed:
+            try:
+                self.commit()
+            except OSError:
+                pass  # at the next start, or with the next commit
 
     def _file(self, number):
         return "%s%d/data" % (self._path, number)
 
-    def make_room(self):
-        """Make the files at full size. Raises OSError."""
-        for number in (0, 1):
-            sealed.make_room(self._file(number), self._room)
-
     def commit(self, scrub=False):
         """Make `value` last; it does when this returns.
 
-        The record before it stays in the other file, secrets included; with `scrub` that one is
-        overwritten too. Allocates the value as JSON. Raises OSError: then the next start finds the
-        old value or the new one.
+        The record before it stays in the other file, secrets included, until the next commit(). With
+        scrub that one is overwritten too, by the next start at the latest. Allocates the value as JSON.
+
+        Raises OSError: then the next start finds the old value or the new one.
         """
         text = json.dumps(self.value).encode()
-        self.make_room()
-        for _ in range(2 if scrub else 1):
-            sequence = self._sequence + 1
-            path = self._file(sequence & 1)
-            sealed.write(path, _KIND, (sequence.to_bytes(4, "big"), text))
-            self._sequence = sequence
+        for number in (0, 1):
+            sealed.make_room(self._file(number), self._room)
+        # A record starts with 1 where the other file is still to be overwritten, and its number.
+        for head in (b"\1", b"\0") if scrub else (b"\0",):
+            sequence = self.sequence + 1
+            sealed.write(self._file(sequence & 1), _KIND, (head + sequence.to_bytes(4, "big"), text))
+            self.sequence = sequence

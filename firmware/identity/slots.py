@@ -14,14 +14,12 @@ Private keys lie in plain on the board's flash. What was overwritten is gone fro
 and the controller of a memory card, keep old blocks until they reuse them, and no program can help it.
 """
 
-import json
-
 from micropython import const
 
 from identity import sealed
+from identity.journal import Journal
 
 _EBUSY = const(16)
-_JOURNAL = const(b"KLJ1")
 _SLOT = const(b"KLS1")
 _MAX_DER = const(8192)
 
@@ -63,39 +61,21 @@ class Slots:
         self._root = root
         self._bootstrap = bootstrap
         self._room = room
-        self._sequence = unscrubbed = 0
-        self.state = {}
-        text = None
-        for number in (0, 1):
-            record = sealed.read(self._path("journal", number), _JOURNAL)
-            if record:
-                head, body = record[1]
-                sequence = int.from_bytes(head[1:], "big")
-                if sequence > self._sequence:
-                    self._sequence = sequence
-                    unscrubbed = head[0]
-                    text = body
-        if text:
-            self.state = json.loads(text)
-        else:
+        self._journal = Journal(root + "/journal", room)
+        self.state = self._journal.value
+        if not self._journal.sequence:
             found = self._whole(0)
             if found:
                 self.state["active"] = found[0]
         # The active identity by the record on flash; False while that is not known.
         self._named = self._active()
-        if unscrubbed:
-            try:
-                self.commit()
-            except OSError:
-                pass  # at the next start, or with the next commit
 
-    def _path(self, kind, number):
-        return "%s/%s%d/data" % (self._root, kind, number)
+    def _path(self, number):
+        return "%s/slot%d/data" % (self._root, number)
 
     def _make_room(self):
-        for kind in ("journal", "slot"):
-            for number in (0, 1):
-                sealed.make_room(self._path(kind, number), self._room)
+        for number in (0, 1):
+            sealed.make_room(self._path(number), self._room)
 
     def _active(self):
         active = self.state.get("active")
@@ -104,7 +84,7 @@ class Slots:
         return None
 
     def _read(self, index, checksum):
-        record = sealed.read(self._path("slot", index), _SLOT)
+        record = sealed.read(self._path(index), _SLOT)
         if record and checksum in ("", record[0]):
             key, cert, csr, uid, public_uid = record[1]
             return [index, record[0]], Identity(key, cert, csr, uid.decode(), public_uid.decode())
@@ -128,17 +108,12 @@ class Slots:
         Raises OSError: then the next start finds the old state or the new one, and stage() refuses until
         a commit() succeeds. A device that can do without goes on with the identity it has.
         """
-        text = json.dumps(self.state).encode()
         active = self._active()
         self._make_room()
         self._named = False
-        # A record starts with 1 where the other file is still to be overwritten, and its number.
-        for head in (b"\1", b"\0") if scrub else (b"\0",):
-            sequence = self._sequence + 1
-            path = self._path("journal", sequence & 1)
-            sealed.write(path, _JOURNAL, (head + sequence.to_bytes(4, "big"), text))
-            self._sequence = sequence
-            self._named = active
+        self._journal.value = self.state
+        self._journal.commit(scrub)
+        self._named = active
 
     def stage(self, identity):
         """Write an identity to the slot that is not in use; gives [slot, checksum] for a record to name.
@@ -151,7 +126,7 @@ class Slots:
         """
         if self._active() != self._named:
             raise OSError(_EBUSY)
-        if not self._sequence:
+        if not self._journal.sequence:
             self.commit()
         self._make_room()
         index = self.idle
@@ -162,7 +137,7 @@ class Slots:
             identity.uid.encode(),
             identity.public_uid.encode(),
         )
-        return [index, sealed.write(self._path("slot", index), _SLOT, fields)]
+        return [index, sealed.write(self._path(index), _SLOT, fields)]
 
     def slot(self, index, checksum=""):
         """The Identity in a slot, or None where that is missing, torn or of another checksum.

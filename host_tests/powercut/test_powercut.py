@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from identity import sealed
+from identity.journal import Journal
 from identity.slots import Slots
 from powercut.cutter import Cutter, Lost
 from powercut.jobs import NAMES, Job, same
@@ -177,26 +178,26 @@ class NoDigest:
         return Anything(32)
 
 
-def _one_journal(slots, kind, number):
-    return "%s/%s%d/data" % (slots._root, kind, 0 if kind == "journal" else number)
+def _one_journal(journal, number):
+    return journal._path + "0/data"
 
 
-def _one_slot(slots, kind, number):
-    return "%s/%s%d/data" % (slots._root, kind, 0 if kind == "slot" else number)
+def _one_slot(slots, number):
+    return slots._root + "/slot0/data"
 
 
-def _journals_swapped(slots, kind, number):
+def _journals_swapped(journal, number):
     """The newer record is overwritten instead of the older one."""
-    return "%s/%s%d/data" % (slots._root, kind, slots._sequence & 1 if kind == "journal" else number)
+    return "%s%d/data" % (journal._path, journal.sequence & 1)
 
 
 @pytest.mark.parametrize(
     "owner, name, value",
     [
         (sealed, "sha256", NoDigest),
-        (Slots, "_path", _one_journal),
+        (Journal, "_file", _one_journal),
         (Slots, "_path", _one_slot),
-        (Slots, "_path", _journals_swapped),
+        (Journal, "_file", _journals_swapped),
         (Slots, "idle", property(lambda slots: slots.using[0])),
     ],
     ids=["no checksum", "one journal", "one slot", "newer record overwritten", "slot in use overwritten"],
