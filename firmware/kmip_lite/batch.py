@@ -35,18 +35,20 @@ class Batch:
 
         return verb
 
-    def send(self, check=True):
+    def send(self, check=True, response=None):
         """Send the message and give the list of the items' values, in order.
 
         Where an item failed, its place holds the KmipError, and those that the server did not come to
         hold None; with `check` the first such error is raised instead, with the list as `results`.
-        Raises TTLVError and OSError as the client's verbs do.
+        Raises TTLVError and OSError as the client's verbs do. `response`: the answer, where another
+        driver than the blocking client has exchanged the message.
         """
         client = self._client
         results = [None] * len(self._items)
         error = None
         try:
-            response = client.exchange(client._request.finish())
+            if response is None:
+                response = client.exchange(client._request.finish())
             try:
                 for index, (operation, into) in enumerate(self._items):
                     if not response.left():

@@ -17,7 +17,6 @@ from kmip_lite.message import KmipError, Request, Response
 from kmip_lite.ttlv import TTLVError
 
 _HEADER = const(8)
-_REASON_OPERATION_NOT_SUPPORTED = const(5)
 
 
 class Client:
@@ -75,13 +74,8 @@ class Client:
         try:
             found = self.discover_versions(versions)
         except KmipError as error:
-            if error.reason != _REASON_OPERATION_NOT_SUPPORTED:
-                raise
-            found = (10,)
-        common = [version for version in versions if version in found]
-        if not common:
-            raise TTLVError("no protocol version in common")
-        self.set_version(max(common))
+            found = error
+        self.set_version(load("discover_versions").highest(versions, found))
         return self.version
 
     def time_stamp(self):
@@ -114,23 +108,42 @@ class Client:
 
     def _exchange(self, operation, args, kwargs, answered):
         into = kwargs.pop("into", None)
-        request = self._request
         try:
-            request.start()
-            request.item(operation.OP)
-            operation.request(request.encoder, self.version, *args, **kwargs)
-            request.end_item()
-            response = self.exchange(request.finish())
-            try:
-                response.next(answered.OP, operation.OP)
-                value = answer(answered, response, self.version, into)
-                response.end()
-            except TTLVError:
-                self.close()
-                raise
-            return value
+            self.exchange(self._encode(operation, args, kwargs))
+            return self._value(operation, answered, into)
         finally:
             self.wipe()
+
+    # What is done between the waits stands apart from them: AsyncClient has it in common.
+
+    def _encode(self, operation, args, kwargs):
+        request = self._request
+        request.start()
+        request.item(operation.OP)
+        operation.request(request.encoder, self.version, *args, **kwargs)
+        request.end_item()
+        return request.finish()
+
+    def _length(self):
+        # Of the answer whose first eight bytes are there.
+        buf = self.buf
+        if buf[0] != 0x42 or buf[1] or buf[2] != 0x7B or buf[3] != 1:
+            raise TTLVError("not a KMIP answer")
+        size = (buf[4] << 8 | buf[5]) << 8 | buf[6]  # a 32-bit length can be beyond small ints
+        if size >= len(buf) or (size << 8 | buf[7]) > len(buf) - _HEADER:
+            raise TTLVError("answer longer than the buffer", 4)
+        return _HEADER + (size << 8 | buf[7])
+
+    def _value(self, operation, answered, into):
+        response = self._response
+        try:
+            response.next(answered.OP, operation.OP)
+            value = answer(answered, response, self.version, into)
+            response.end()
+        except TTLVError:
+            self.close()
+            raise
+        return value
 
     def exchange(self, size):
         """Send the first `size` bytes of the buffer, receive the answer into it and open it.
@@ -143,13 +156,7 @@ class Client:
         try:
             self._send(size)
             self._receive(0, _HEADER)
-            buf = self.buf
-            if buf[0] != 0x42 or buf[1] or buf[2] != 0x7B or buf[3] != 1:
-                raise TTLVError("not a KMIP answer")
-            size = (buf[4] << 8 | buf[5]) << 8 | buf[6]  # a 32-bit length can be beyond small ints
-            if size >= len(buf) or (size << 8 | buf[7]) > len(buf) - _HEADER:
-                raise TTLVError("answer longer than the buffer", 4)
-            size = _HEADER + (size << 8 | buf[7])
+            size = self._length()
             self._receive(_HEADER, size)
             self.received += size
             self.round_trips += 1
@@ -195,6 +202,7 @@ def load(name):
     if path not in sys.modules:
         raise AttributeError(name)
     return sys.modules[path]
+
 
 
 def answer(operation, response, version, into):

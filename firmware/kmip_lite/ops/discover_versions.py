@@ -5,12 +5,16 @@ A 1.0 server does not know the operation: Operation Not Supported (reason 5) mea
 
 from micropython import const
 
+from kmip_lite.ttlv import TTLVError
+
 _STRUCTURE = const(1)
 _INTEGER = const(2)
 
 _TAG_PROTOCOL_VERSION = const(0x420069)
 _TAG_PROTOCOL_VERSION_MAJOR = const(0x42006A)
 _TAG_PROTOCOL_VERSION_MINOR = const(0x42006B)
+
+_REASON_OPERATION_NOT_SUPPORTED = const(5)
 
 OP = 0x1E
 
@@ -41,3 +45,17 @@ def response(d, version):
             found.append(major * 10 + minor)
         d.leave()
     return found
+
+
+def highest(versions, found):
+    """The highest of `versions` that the server knows too; `found` is its answer, a list, or the error
+    (KmipError) in place of one. Raises TTLVError where there is none, and any error but the one that
+    means 1.0."""
+    if not isinstance(found, list):
+        if found.reason != _REASON_OPERATION_NOT_SUPPORTED:
+            raise found
+        found = (10,)
+    common = [version for version in versions if version in found]
+    if not common:
+        raise TTLVError("no protocol version in common")
+    return max(common)
