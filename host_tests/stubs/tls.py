@@ -14,21 +14,16 @@ CERT_REQUIRED = ssl.CERT_REQUIRED
 _RECORD = 16384
 
 
-class SSLContext:
+class SSLContext(ssl.SSLContext):
+    """asyncio takes it, too: what goes wrong in TLS is raised as MicroPython does by the _Object itself."""
+
+    verify_callback = None
+
     def __init__(self, protocol):
-        self._context = ssl.SSLContext(protocol)
-        self.verify_callback = None
-
-    @property
-    def verify_mode(self):
-        return self._context.verify_mode
-
-    @verify_mode.setter
-    def verify_mode(self, mode):
-        self._context.verify_mode = mode
+        self.sslobject_class = _Object
 
     def load_verify_locations(self, cadata):
-        self._context.load_verify_locations(cadata=bytes(cadata))
+        super().load_verify_locations(cadata=bytes(cadata))
 
     def load_cert_chain(self, cert, key):
         # CPython loads files only; this one is there for a moment and for its owner alone.
@@ -37,15 +32,38 @@ class SSLContext:
         try:
             with os.fdopen(handle, "w") as file:
                 file.write(pem)
-            self._context.load_cert_chain(path)
+            super().load_cert_chain(path)
         finally:
             os.unlink(path)
 
     def wrap_socket(self, sock, server_hostname=None):
-        stream = _Stream(self._context, sock, server_hostname)
-        if self.verify_callback is not None:
-            self.verify_callback(memoryview(stream.peer), 0)
-        return stream
+        return _Stream(self, sock, server_hostname)
+
+
+def _as_micropython(method):
+    def call(*args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLCertVerificationError as error:
+            raise ValueError(str(error)) from error
+        except ssl.SSLError as error:
+            raise OSError(-30592 if "ALERT" in str(error) else -1, str(error)) from error
+
+    return call
+
+
+class _Object(ssl.SSLObject):
+    read = _as_micropython(ssl.SSLObject.read)
+    write = _as_micropython(ssl.SSLObject.write)
+    _shake = _as_micropython(ssl.SSLObject.do_handshake)
+
+    def do_handshake(self):
+        self._shake()
+        look = self.context.verify_callback
+        if look is not None:
+            look(memoryview(self.getpeercert(True)), 0)
 
 
 def _key_pem(der):
@@ -69,7 +87,6 @@ class _Stream:
         )
         self._buffer = bytearray(_RECORD)
         self._run(self._tls.do_handshake)
-        self.peer = self._tls.getpeercert(True)
 
     def _run(self, function, *args):
         while True:
@@ -78,13 +95,9 @@ class _Stream:
             except ssl.SSLWantReadError:
                 self._flush()
                 self._fill()
-            except ssl.SSLError as error:
+            except (OSError, ValueError):
                 self._flush()
-                if isinstance(error, ssl.SSLCertVerificationError):
-                    raise ValueError(str(error)) from error
-                if "ALERT" in str(error):
-                    raise OSError(-30592, str(error)) from error
-                raise OSError(-1, str(error)) from error
+                raise
             else:
                 self._flush()
                 return result
