@@ -2,7 +2,7 @@
 
 from kmip_lite import tls
 
-_ANSWER = 256  # bytes of the answer that are looked at
+ANSWER = 256  # bytes of the answer that are looked at
 
 
 def post(address, context, path, body):
@@ -14,19 +14,30 @@ def post(address, context, path, body):
     host, port, name, timeout = address
     stream = tls.connect(host, port, context, name, timeout)
     try:
-        head = "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        stream.write((head % (path, name, len(body))).encode() + body)
-        buf = bytearray(_ANSWER)
+        stream.write(request(name, path, body))
+        buf = bytearray(ANSWER)
         view = memoryview(buf)
         at = 0
-        while at < _ANSWER and buf.find(b"\r\n") < 0:
+        while at < ANSWER and buf.find(b"\r\n") < 0:
+            # MicroPython fills what it is given, or waits: the end of the line must not be waited for.
             count = stream.readinto(view[at : at + 1] if at < 32 else view[at:])
             if not count:
                 break
             at += count
-        words = bytes(buf[:at]).split(b" ", 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-            raise OSError("no HTTP answer")
-        return int(words[1])
+        return status(buf)
     finally:
         stream.close()
+
+
+def request(name, path, body):
+    """The whole request, bytes."""
+    head = "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+    return (head % (path, name, len(body))).encode() + body
+
+
+def status(buf):
+    """The status in the first line of `buf`; OSError where it is none of HTTP's."""
+    words = bytes(buf[: max(0, buf.find(b"\r\n"))]).split(b" ", 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+        raise OSError("no HTTP answer")
+    return int(words[1])

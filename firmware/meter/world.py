@@ -37,19 +37,25 @@ class World:
     def open(self, identity):
         """Connect with this identity; raises OSError (TLSError where one side refuses the other)."""
         self.close()
+        self._opened(Client(tls.connect(*self._address(identity)), self.version or 12, self._buf))
+        if not self.version:
+            self.version = self._client.agree()
+
+    # What is done between the waits stands apart from them: AWorld has it in common.
+
+    def _address(self, identity):
+        # What connect() takes.
         gc.collect()
         config = self._config
-        context = tls.context(self._anchors.server, identity.cert, identity.key, self._peer)
         self._anchor = None
-        stream = tls.connect(
-            config["host"], config["port"], context, config["server_name"], config.get("timeout", 10)
-        )
+        context = tls.context(self._anchors.server, identity.cert, identity.key, self._peer)
+        return config["host"], config["port"], context, config["server_name"], config.get("timeout", 10)
+
+    def _opened(self, client):
+        self._client = client
         self.connections += 1
         if self._anchor is not None:
             self._anchors.proved("server", self._anchor)
-        self._client = Client(stream, self.version or 12, self._buf)
-        if not self.version:
-            self.version = self._client.agree()
 
     def _peer(self, der, depth):
         # Within the handshake, from the anchor down to the server's own certificate.
@@ -70,22 +76,29 @@ class World:
         Raises TTLVError and OSError, after which the connection is closed.
         """
         client = self._client
+        verb, arguments = self._asked(calls, asynchronous)
+        try:
+            results = verb(**arguments)
+        except KmipError as error:
+            results = error
+        return self._heard(client, calls, results)
+
+    def _asked(self, calls, asynchronous):
+        # What to call, and with which arguments.
+        client = self._client
         if client is None:
             raise OSError("not connected")
         client.offer_asynchronous(asynchronous)
         if len(calls) == 1:
-            verb, arguments = calls[0]
-            try:
-                results = [getattr(client, verb)(**arguments)]
-            except KmipError as error:
-                results = [error]
-        else:
-            batch = client.batch()
-            for verb, arguments in calls:
-                getattr(batch, verb)(**arguments)
-            results = batch.send(check=False)
+            return getattr(client, calls[0][0]), calls[0][1]
+        batch = client.batch()
+        for verb, arguments in calls:
+            getattr(batch, verb)(**arguments)
+        return batch.send, {"check": False}
+
+    def _heard(self, client, calls, results):
         self._clock.hear(client.time_stamp(), self._latest)
-        return results
+        return [results] if len(calls) == 1 else results
 
     def close(self):
         """Close the connection, if there is one."""
