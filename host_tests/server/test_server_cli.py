@@ -179,3 +179,36 @@ def test_a_bootstrap_identity_enrols_its_device(tmp_path):
         Direct(engine, identity).call(
             Operation.GET, ttlv.text(T.UNIQUE_IDENTIFIER, config["key_uid"]))
     engine.close()
+
+
+def test_an_operator_approves(tmp_path):
+    state, out = str(tmp_path / "state"), str(tmp_path / "meter")
+    init(state)
+    config = provision(state, "meter-0001", out)
+    uid = ttlv.text(T.UNIQUE_IDENTIFIER, config["key_uid"])
+    process, port = serve(state, tmp_path, "--pending", "get=approve")
+    approve = ("tools.refserver", "approve", "--dir", state, "--device", "meter-0001")
+    with Wire(port, der_to_pem(out)) as wire:
+        assert run(*approve).returncode == 1  # nothing waits
+        request = direct.request(14, (Operation.GET, [uid]), asynchronous=True)
+        item = ttlv.decode(wire.exchange(request)).find(T.BATCH_ITEM)
+        correlation = item.find(T.ASYNCHRONOUS_CORRELATION_VALUE)
+        listed = run("tools.refserver", "pending", "--dir", state)
+        assert listed.stdout == "%s meter-0001 GET waits: approval\n" % correlation.value.hex()
+        assert run(*approve, "--correlation", "zz").returncode == 1
+        done = run(*approve, "--correlation", correlation.value.hex())
+        assert (done.returncode, done.stdout) == (0, "1 approved\n")
+        item = wire.call(Operation.POLL, correlation)
+        assert item.find(T.OPERATION).value == Operation.GET
+        direct.payload_of(item)
+        item = ttlv.decode(wire.exchange(request)).find(T.BATCH_ITEM)
+        assert run(*approve, "--refuse").stdout == "1 refused\n"
+        item = wire.call(Operation.POLL, item.find(T.ASYNCHRONOUS_CORRELATION_VALUE))
+        assert item.find(T.RESULT_REASON).value == 0xC  # Permission Denied
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    listed = run("tools.refserver", "pending", "--dir", state, "--device", "meter-0001")
+    assert listed.stdout.count("succeeded") == listed.stdout.count("failed") == 1
+    assert "approve takes" in run("tools.refserver", "approve", "--dir", state).stderr
+    wrong = run("tools.refserver", "serve", "--dir", state, "--listen", "127.0.0.1:0", "--pending", "get")
+    assert wrong.returncode == 1 and "OPERATION=RULE" in wrong.stderr

@@ -57,6 +57,8 @@ def plain(item, in_header=False):
         return (item.tag, "a time")
     if item.tag == T.KEY_MATERIAL:
         return (item.tag, len(item.value))
+    if item.tag == T.ASYNCHRONOUS_CORRELATION_VALUE:
+        return (item.tag, "a correlation value")
     if item.tag == T.CERTIFICATE_VALUE:
         return (item.tag, "a certificate")
     if item.tag == T.RESULT_MESSAGE:
@@ -75,6 +77,37 @@ def run_case(tmp_path, case, device="client-a", **options):
         answer = engine.handle(request, direct.identity)
         yield index * 2 + 1, ttlv.decode(answer), ttlv.decode(printed)
     engine.close()
+
+
+SAMPLE_CORRELATION = bytes.fromhex("1C7C3710D40D90B8")  # every one in the cases
+
+
+def run_asynchronous_case(tmp_path, case, *operations):
+    """The same for a case in which these operations are answered Pending and then polled for."""
+    counter = itertools.count()
+    engine, direct = make_engine(
+        tmp_path / "state", Clock(1335514482), "client-a",
+        new_uid=lambda: "00000000-0000-4000-8000-%012d" % next(counter))
+    for operation in operations:
+        engine.pending.set(operation, "always")
+    correlation = SAMPLE_CORRELATION
+    for index, (request, printed) in enumerate(exchanges(case)):
+        answer = ttlv.decode(engine.handle(
+            request.replace(SAMPLE_CORRELATION, correlation), direct.identity))
+        given = answer.find(T.BATCH_ITEM).find(T.ASYNCHRONOUS_CORRELATION_VALUE)
+        correlation = given.value if given else correlation
+        yield index * 2 + 1, answer, ttlv.decode(printed)
+    engine.close()
+
+
+@needs_vectors
+def test_tc_32_asynchronous_locate(tmp_path):
+    count = 0
+    for index, ours, printed in run_asynchronous_case(
+            tmp_path, "TC_32_12_Asynchronous_Locate", Operation.LOCATE):
+        count += 1
+        assert plain(ours) == plain(printed), index
+    assert count == 10
 
 
 def names_of(tree):

@@ -1,4 +1,4 @@
-"""Command line: python -m tools.refserver init | serve | revoke | accept | forget."""
+"""Command line: python -m tools.refserver init | serve | revoke | accept | forget | pending | approve."""
 
 import argparse
 import signal
@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 
 from .engine import Engine
+from .enums import Operation
+from .pending_rows import WAITING
 from .server import DEFAULT_PORT, Server
 from .setup import init
 
@@ -16,6 +18,8 @@ _EXAMPLES = """examples:
   python -m tools.provision --state state --device meter-0001 --out meter-0001
   python -m tools.refserver serve --dir state --listen 127.0.0.1:5696 -v
   python -m tools.refserver serve --dir state --listen 127.0.0.1:0 --port-file port
+  python -m tools.refserver serve --dir state --pending "re-certify=approve"
+  python -m tools.refserver approve --dir state --device meter-0001
   python -m tools.refserver revoke --dir state --device meter-0001
 """
 
@@ -44,6 +48,18 @@ def _arguments(argv):
     serve.add_argument("-v", "--verbose", action="count", default=0,
                        help="one line a request; twice: also hex and the decoded message,"
                             " key material always redacted")
+    serve.add_argument("--pending", action="append", default=[], metavar="OPERATION=RULE",
+                       help="answer an operation Pending where the client offers to wait: always, delay"
+                            " SECONDS, approve, forever, fail REASON, each also with demand (1.0 and 1.1"
+                            " clients that do not offer it are refused) or uncancellable; may be repeated")
+    listing = commands.add_parser("pending", help="list the asynchronous requests")
+    listing.add_argument("--dir", required=True, help="the state folder")
+    listing.add_argument("--device", help="only this device's")
+    approve = commands.add_parser("approve", help="let requests that wait for an operator go on")
+    approve.add_argument("--dir", required=True, help="the state folder")
+    approve.add_argument("--device", help="those of this device")
+    approve.add_argument("--correlation", metavar="HEX", help="the one with this correlation value")
+    approve.add_argument("--refuse", action="store_true", help="have them fail with Permission Denied")
     for name, text in (("revoke", "refuse a device from now on"),
                        ("accept", "take a revoked device back"),
                        ("forget", "remove a device and all its objects")):
@@ -67,6 +83,11 @@ def _serve(arguments):
         signal.signal(number, lambda *_: done.set())
     with Server(arguments.dir, host, port, verbose=arguments.verbose, life=arguments.life,
                 allow_sha1_requests=arguments.allow_sha1_requests) as server:
+        for rule in arguments.pending:
+            operation, equals, text = rule.partition("=")
+            if not equals:
+                raise ValueError("--pending takes OPERATION=RULE, not %r" % rule)
+            server.engine.pending.set(operation, text)
         if arguments.port_file:
             part = Path(arguments.port_file + ".part")
             part.write_text("%d\n" % server.port)
@@ -87,6 +108,25 @@ def _device(command, folder, device):
         engine.close()
 
 
+def _pending(arguments):
+    engine = Engine(arguments.dir)
+    try:
+        if arguments.command == "pending":
+            for row in engine.pending.requests(arguments.device):
+                print("%s %s %s %s" % (row.correlation.hex(), row.device, Operation(row.operation).name,
+                                       row.status if row.status != WAITING else "waits: " + row.ready))
+            return
+        if not (arguments.device or arguments.correlation):
+            raise ValueError("approve takes --device or --correlation")
+        correlation = arguments.correlation and bytes.fromhex(arguments.correlation)
+        count = engine.pending.approve(arguments.device, correlation, arguments.refuse)
+        if not count:
+            raise ValueError("nothing waits for an operator there")
+        print("%d %s" % (count, "refused" if arguments.refuse else "approved"))
+    finally:
+        engine.close()
+
+
 def main(argv=None):
     arguments = _arguments(argv)
     try:
@@ -95,6 +135,8 @@ def main(argv=None):
             print("made %s" % arguments.dir)
         elif arguments.command == "serve":
             _serve(arguments)
+        elif arguments.command in ("pending", "approve"):
+            _pending(arguments)
         else:
             _device(arguments.command, arguments.dir, arguments.device)
     except (OSError, ValueError, sqlite3.Error) as error:

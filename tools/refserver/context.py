@@ -7,10 +7,15 @@ from .errors import KmipError, Reason, invalid_message, not_found
 class Batch:
     """State that lives for one request: the ID Placeholder (KMIP 1.x §4)."""
 
-    def __init__(self, request):
-        self.placeholder = None
-        self.usable = len(request.items) == 1 or (request.ordered and not request.continues)
-        self.halted = False  # a failed Check ends the batch whatever the option says
+    def __init__(self, placeholder=None, usable=True):
+        self.placeholder = placeholder
+        self.usable = usable
+        self.halted = False  # nothing behind this item is done: a failed Check, say
+        self.behind = None  # correlation value of the Pending item that has to be done first
+
+    @classmethod
+    def of(cls, request):
+        return cls(None, len(request.items) == 1 or (request.ordered and not request.continues))
 
 
 class Context:

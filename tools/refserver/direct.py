@@ -30,13 +30,15 @@ def request(version, *items, **header):
     """The bytes of a Request Message.
 
     items   (operation, [payload items]) each, with a Unique Batch Item ID where there are several
-    header  maximum_response_size, ordered, option
+    header  maximum_response_size, asynchronous, ordered, option
     """
     size, option = header.get("maximum_response_size"), header.get("option")
+    wait = header.get("asynchronous")
     head = ttlv.structure(
         T.REQUEST_HEADER,
         version_item(version),
         None if size is None else ttlv.integer(T.MAXIMUM_RESPONSE_SIZE, size),
+        None if wait is None else ttlv.boolean(T.ASYNCHRONOUS_INDICATOR, wait),
         None if option is None
         else ttlv.enumeration(T.BATCH_ERROR_CONTINUATION_OPTION, option),
         ttlv.boolean(T.BATCH_ORDER_OPTION, True) if header.get("ordered") else None,
@@ -70,6 +72,20 @@ class Direct:
         """One operation; its Response Payload."""
         item = self.send((operation, payload)).find(T.BATCH_ITEM)
         return payload_of(item)
+
+    def offer(self, operation, *payload):
+        """One operation that may be answered Pending; the Batch Item."""
+        return self.send((operation, payload), asynchronous=True).find(T.BATCH_ITEM)
+
+    def poll(self, correlation):
+        """Poll; the Batch Item."""
+        return self.send((Operation.POLL, [ttlv.byte_string(
+            T.ASYNCHRONOUS_CORRELATION_VALUE, correlation)])).find(T.BATCH_ITEM)
+
+    def cancel(self, correlation):
+        """Cancel; the Cancellation Result."""
+        return self.call(Operation.CANCEL, ttlv.byte_string(
+            T.ASYNCHRONOUS_CORRELATION_VALUE, correlation)).find(T.CANCELLATION_RESULT).value
 
     def register(self, object_type, material, *attributes):
         """Register an object; its UID."""

@@ -36,17 +36,18 @@ class Engine:
 
     clock    gives the time in seconds (an int or a float)
     new_uid  gives a new Unique Identifier
+    new_correlation  gives a new Asynchronous Correlation Value
     Other keyword arguments override settings of the folder's config.json (see Options).
     It may be called from several threads.
     """
 
-    def __init__(self, folder, clock=time.time, new_uid=None, **overrides):
+    def __init__(self, folder, clock=time.time, new_uid=None, new_correlation=None, **overrides):
         self.folder = Path(folder)
         self.options = Options.load(folder, **overrides)
         self.store = Store(self.folder / DATABASE)
         self.meter_ca = Authority.load(self.folder, METER_CA)
         self.operations = dict(OPERATIONS)
-        self.pending = Pending()
+        self.pending = Pending(self, new_correlation)
         self.new_uid = new_uid or (lambda: str(uuid.uuid4()))
         self._clock = clock
 
@@ -111,6 +112,14 @@ class Engine:
                 if managed and self._revoked(managed):
                     raise KmipError(failed, "the client certificate is revoked")
 
+    def accepts(self, identity):
+        """Whether an identity is known and not revoked."""
+        try:
+            self._check_identity(identity)
+        except KmipError:
+            return False
+        return True
+
     def _revoked(self, managed):
         now = state.current(managed, self.now())
         return managed.get("Revocation Reason") is not None and now in (
@@ -141,6 +150,7 @@ class Engine:
         except KmipError as error:
             outcome.close = error.reason == Reason.AUTHENTICATION_NOT_SUCCESSFUL
             return self._refuse(outcome, now, error)
+        self.pending.settle(identity.device)
         self._run_batch(request, outcome, now)
         return outcome
 
@@ -150,39 +160,44 @@ class Engine:
         return outcome
 
     def _run_batch(self, request, outcome, now):
-        batch = Batch(request)
+        batch = Batch.of(request)
         room = _Room(request, now)
         for position, item in enumerate(request.items):
             answer = self._run_item(request, batch, item, outcome.identity, room, position)
             outcome.answers.append(answer)
-            if answer.reason is not None and (batch.halted or not request.continues):
+            if batch.halted or (answer.reason is not None and not request.continues):
                 break
         outcome.response = room.response()
 
     def _run_item(self, request, batch, item, identity, room, position):
         """Run one item in its own transaction; what does not fit into the answer is undone."""
+        placeholder, halted = batch.placeholder, batch.halted
         try:
             module = self._module(request, item, identity)
             fields = parse(item.request_payload, module.FIELDS, request.version, request.lenient)
-            placeholder = batch.placeholder
             context = Context(self, identity, request, batch, self.now())
-            if hasattr(module, "prepare"):
+            rule = self.pending.rule_for(request, batch, item.operation)
+            if rule is None and hasattr(module, "prepare"):
                 module.prepare(context, fields)
-            try:
-                with self.store.transaction(module.WRITES) as context.txn:
-                    payload = module.run(context, fields)
-                    answer = Answer(item.operation, item.unique_batch_item_id, payload=payload)
-                    room.take(answer, position)
-                    return answer
-            except BaseException:
-                if not batch.halted:
-                    batch.placeholder = placeholder
-                raise
+            with self.store.transaction(module.WRITES or rule is not None) as context.txn:
+                if rule is None:
+                    answer = module.run(context, fields)
+                else:
+                    answer = self.pending.defer(context, item, rule)
+                if not isinstance(answer, Answer):
+                    answer = Answer(item.operation, payload=answer)
+                answer.batch_id = item.unique_batch_item_id
+                room.take(answer, position)
+            if rule is not None:
+                self.pending.answered(request, batch, answer.correlation)
+            return answer
         except KmipError as error:
             failure = error
         except Exception as error:
             self.unexpected(error)
             failure = KmipError(Reason.GENERAL_FAILURE, "the server failed internally")
+        if batch.halted == halted:
+            batch.placeholder = placeholder
         answer = Answer.failed(failure, request.version, item.operation,
                                item.unique_batch_item_id)
         room.take_failure(answer, position)

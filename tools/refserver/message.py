@@ -79,7 +79,16 @@ class Request:
         self.ordered = bool(header.batch_order_option)
         option = header.batch_error_continuation_option
         self.continues = option == BatchErrorContinuationOption.CONTINUE
+        self.offers_asynchronous = bool(header.asynchronous_indicator)
         self.max_response = header.maximum_response_size
+
+
+class Deferred:
+    """What is left of the Request of an item that is done later: how its payload is to be read."""
+
+    def __init__(self, version, lenient):
+        self.version = version
+        self.lenient = lenient
 
 
 def salvage_version(tree):

@@ -1,7 +1,7 @@
 """The server's settings: config.json in the state folder, with what a test overrides."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 FILE = "config.json"
@@ -16,6 +16,9 @@ class Options:
     subject              RFC 4514 template of a device's distinguished name
     lease_seconds        the Lease Time attribute of every cryptographic object
     allow_sha1_requests  accept a certificate request signed with SHA-1 (OASIS TC-134 only)
+    asynchronous         {operation's name: rule} of what is answered Pending (see pending.py)
+    after_pending        what becomes of the items behind a Pending one: empty, stale, stop or pend
+    pending_seconds      how long an asynchronous request, and then its answer, is kept
     vendor               what Query tells as Vendor Identification
     """
 
@@ -24,6 +27,9 @@ class Options:
     subject: str = "CN={device}"
     lease_seconds: int = 3600
     allow_sha1_requests: bool = False
+    asynchronous: dict = field(default_factory=dict)
+    after_pending: str = "empty"
+    pending_seconds: int = 7 * 86400
     vendor: str = "kmip_lite reference server"
 
     @classmethod
@@ -31,7 +37,7 @@ class Options:
         """Of a state folder; overrides that are None do not count."""
         path = Path(folder) / FILE
         values = json.loads(path.read_text())
-        known = {field.name for field in fields(cls)}
+        known = {each.name for each in fields(cls)}
         unknown = set(values) - known
         if unknown:
             raise ValueError("%s: unknown settings %s" % (path, ", ".join(sorted(unknown))))
@@ -43,6 +49,8 @@ class Options:
     def check(self):
         if not isinstance(self.life, int) or self.life < 1:
             raise ValueError("life must be a positive number of seconds, not %r" % (self.life,))
+        if self.after_pending not in ("empty", "stale", "stop", "pend"):
+            raise ValueError("after_pending is empty, stale, stop or pend, not %r" % self.after_pending)
         if "{device}" not in self.subject:
             raise ValueError("the subject template %r lacks {device}" % self.subject)
 

@@ -12,6 +12,8 @@ import sqlite3
 from . import ttlv
 from .enums import State
 from .managed import Managed
+from .pending_rows import SCHEMA as PENDING_SCHEMA
+from .pending_rows import PendingRows
 from .vault import Vault
 
 BUSY_SECONDS = 10
@@ -72,7 +74,7 @@ class Store:
         self.vault = vault or Vault()
         self._idle = queue.LifoQueue()
         with self._connection() as connection:
-            connection.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA)
+            connection.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA + PENDING_SCHEMA)
 
     def _connect(self):
         connection = sqlite3.connect(
@@ -114,8 +116,8 @@ class Store:
                 return
 
 
-class Transaction:
-    """Objects, usage limits and the certificate index within one transaction."""
+class Transaction(PendingRows):
+    """Objects, usage limits, the certificate index and pending requests within one transaction."""
 
     def __init__(self, connection, vault):
         self._db = connection
@@ -247,5 +249,6 @@ class Transaction:
         uids = self.uids_of(device)
         for table in ("attributes", "names", "usage_limits", "certificates", "objects"):
             self._db.executemany("DELETE FROM %s WHERE uid = ?" % table, [(u,) for u in uids])
+        self.drop_pending(device=device)
         self._db.execute("DELETE FROM devices WHERE device = ?", (device,))
         return len(uids)

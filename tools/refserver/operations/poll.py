@@ -1,7 +1,7 @@
-"""Poll (KMIP 1.x §4.28)."""
+"""Poll (KMIP 1.x §4.28): the answer of an asynchronous request once it is done."""
 
+from .. import pending
 from ..enums import Operation
-from ..errors import not_found
 from ..schema import BYTE_STRING, Field
 from ..tags import Tag as T
 
@@ -10,8 +10,12 @@ WRITES = False
 FIELDS = [Field(T.ASYNCHRONOUS_CORRELATION_VALUE, BYTE_STRING, True)]
 
 
+def prepare(ctx, request):
+    ctx.engine.pending.settle(ctx.identity.device, request.asynchronous_correlation_value)
+
+
 def run(ctx, request):
-    correlation = request.asynchronous_correlation_value
-    if ctx.engine.pending.find(ctx.identity, correlation) is None:
-        raise not_found("the Asynchronous Correlation Value is not known")
-    return []
+    row = ctx.engine.pending.find(ctx.txn, ctx.identity, request.asynchronous_correlation_value)
+    if row is None:
+        raise pending.unknown(ctx.version)
+    return pending.answer_of(row, ctx.version)

@@ -62,7 +62,7 @@ def _capabilities(ctx):
     return [ttlv.structure(
         T.CAPABILITY_INFORMATION,
         ttlv.boolean(T.STREAMING_CAPABILITY, False),
-        ttlv.boolean(T.ASYNCHRONOUS_CAPABILITY, False),
+        ttlv.boolean(T.ASYNCHRONOUS_CAPABILITY, True),
         ttlv.boolean(T.ATTESTATION_CAPABILITY, False),
         ttlv.boolean(T.BATCH_UNDO_CAPABILITY, False) if newer else None,
         ttlv.boolean(T.BATCH_CONTINUE_CAPABILITY, True) if newer else None,
