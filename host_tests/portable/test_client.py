@@ -128,8 +128,16 @@ def test_the_answer_fills_the_buffer_and_no_more():
     assert get_key(Client(Stream(KEY_ANSWER), buf=size)) == KEY
     stream = Stream(KEY_ANSWER)
     kmip = Client(stream, buf=size - 8)
-    assert "longer than the buffer" in str(raises(TTLVError, get_key, kmip))
+    assert "longer than the buffer at byte 4" in str(raises(TTLVError, get_key, kmip))
     assert stream.closed == 1 and blank(kmip)
+
+
+def test_an_answer_beyond_64_kib():
+    der = b"c" * 70000
+    data = m.success(m.GET, *m.got_certificate(der))
+    kmip = Client(Stream(data, read=5000), buf=len(data))
+    assert kmip.get("id-1").value == der
+    assert "longer" in str(broken(get_key, TTLVError, Stream(data)))
 
 
 def test_lengths_that_lie():
@@ -328,8 +336,11 @@ def test_agree():
         (versions_answer(21, 20, 11), 11),
         (m.message(m.failure(m.DISCOVER, 5)), 10),
     ):
-        kmip = Client(Stream(answer))
+        stream = Stream(answer)
+        kmip = Client(stream)
         assert kmip.agree() == kmip.version == wanted
+        asked = fields(stream.requests[0])[0][0][1][2]
+        assert [item[2][1][2] for item in asked] == [4, 3, 2, 1, 0]
     for answer in (versions_answer(), versions_answer(21)):
         assert "version" in str(raises(TTLVError, Client(Stream(answer)).agree))
     kmip = Client(Stream(m.message(m.failure(m.DISCOVER, 12))))

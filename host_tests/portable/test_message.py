@@ -118,6 +118,28 @@ def test_request_after_a_failed_one():
     assert len(tree(made.encoder.buf[: made.finish()])[1][2]) == 2
 
 
+def payload(operation, version, *args):
+    e = Encoder(bytearray(512))
+    operation.request(e, version, *args)
+    return tree(m.ttlv(0x420079, m.STRUCTURE, [bytes(e.buf[: e.finish()])]))
+
+
+def test_attributes_in_both_forms():
+    name = ((0x420055, 7, "n"), (0x420054, 5, 1))
+    attributes = (("Name", 0x420053, 1, name), ("Link", 0x42004A, 7, "x", 3))
+    for version in (10, 14):
+        assert payload(certify, version, "pk", b"0", attributes)[3] == (0x420091, 1, [
+            (0x420008, 1, [(0x42000A, 7, "Name"), (0x42000B, 1, list(name))]),
+            (0x420008, 1, [(0x42000A, 7, "Link"), (0x420009, 2, 3), (0x42000B, 7, "x")]),
+        ])
+        assert len(payload(certify, version, "pk", b"0")) == 3
+    for version in (20, 21):
+        assert payload(certify, version, 1, b"0", attributes) == [
+            (0x420094, 5, 1), (0x420019, 5, 2), (0x420140, 8, b"0"),
+            (0x420125, 1, [(0x420053, 1, list(name)), (0x42004A, 7, "x")]),
+        ]
+
+
 def test_fields_a_version_does_not_know_are_refused():
     csr = b"\x30\x00"
     for operation, version, args in (
@@ -234,6 +256,7 @@ def test_every_truncation_is_refused():
     response = Response(bytearray(data))
     for size in range(len(data)):
         raises(TTLVError, response.open, size)
+        raises(TTLVError, opened, data[:size])
     response.open(len(data))
 
 
@@ -259,6 +282,10 @@ def test_success_needs_operation_version_and_payload():
     for version in (10, 13, 22, 20):
         error = after(m.success(m.GET, version=version))
         assert isinstance(error, TTLVError) and "version" in str(error)
+    for major, minor in ((0x10001, 2), (1, 0x10002), (-1, 2), (1, -1)):
+        numbers = [m.ttlv(0x42006A, m.INTEGER, major), m.ttlv(0x42006B, m.INTEGER, minor)]
+        fields = [m.ttlv(0x420069, m.STRUCTURE, numbers)] + m.header()[1:]
+        assert "version" in str(after(with_header(fields, m.item(m.GET, []))))
     assert isinstance(after(m.message(m.item(m.GET))), TTLVError)
     data = m.message(m.ttlv(0x42000F, m.STRUCTURE, [m.ttlv(0x42005C, m.ENUM, m.GET)]))
     assert isinstance(after(data), TTLVError)
