@@ -459,6 +459,21 @@ def test_batch_answers_that_do_not_fit():
         broken(three, TTLVError, Stream(data))
 
 
+def test_batch_goes_on_behind_an_object():
+    key = m.got_key(value=key_value_of(KEY), format=7)
+    for payload, value in ((key, KEY), (m.got_certificate(DER), DER)):
+        kmip = Client(Stream(m.message(m.item(m.GET, payload, 1), m.item(m.GET, payload, 2))))
+        batch = kmip.batch()
+        batch.get("id-1")
+        batch.get("id-1")
+        assert [found.value for found in batch.send()] == [value, value]
+
+
+def key_value_of(key):
+    material = m.ttlv(0x420043, m.STRUCTURE, [m.ttlv(0x42003F, m.BYTES, key)])
+    return m.ttlv(0x420045, m.STRUCTURE, [material])
+
+
 def test_batch_into_a_buffer():
     kmip = Client(Stream(m.message(m.item(m.USAGE, [m.uid()], 1), m.item(m.GET, m.got_key(value=KEY), 2))))
     room = bytearray(20)

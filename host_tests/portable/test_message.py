@@ -118,9 +118,9 @@ def test_request_after_a_failed_one():
     assert len(tree(made.encoder.buf[: made.finish()])[1][2]) == 2
 
 
-def payload(operation, version, *args):
+def payload(operation, version, *args, **kwargs):
     e = Encoder(bytearray(512))
-    operation.request(e, version, *args)
+    operation.request(e, version, *args, **kwargs)
     return tree(m.ttlv(0x420079, m.STRUCTURE, [bytes(e.buf[: e.finish()])]))
 
 
@@ -138,6 +138,69 @@ def test_attributes_in_both_forms():
             (0x420094, 5, 1), (0x420019, 5, 2), (0x420140, 8, b"0"),
             (0x420125, 1, [(0x420053, 1, list(name)), (0x42004A, 7, "x")]),
         ]
+
+
+def test_every_field_of_a_request():
+    uid = (0x420094, 7, "u")
+    csr = [(0x420019, 5, 3), (0x420018, 8, b"0")]
+    wrapping = ((0x42009E, 5, 1),)
+    mask = ("Cryptographic Usage Mask", 0x42002C, 2, 12)
+    for operation, version, kwargs, wanted in (
+        (certify, 10, {"uid": "u", "csr": b"0", "kind": 3}, [uid] + csr),
+        (certify, 11, {"uid": "u"}, [uid]),
+        (recertify, 10, {"uid": "u", "csr": b"0", "kind": 3, "offset": 9}, [uid] + csr + [(0x420058, 10, 9)]),
+        (recertify, 11, {"uid": "u"}, [uid]),
+        (recertify, 20, {"uid": "u", "csr_uid": "r"}, [uid, (0x420139, 7, "r")]),
+        (get, 14, {"uid": "u", "format": 7, "compression": 2, "wrap_type": 1, "wrapping": wrapping},
+         [uid, (0x420042, 5, 7), (0x4200F8, 5, 1), (0x420041, 5, 2), (0x420047, 1, list(wrapping))]),
+        (get, 10, {}, []),
+        (get_usage_allocation, 10, {"uid": "u", "count": 1 << 62}, [uid, (0x420096, 3, 1 << 62)]),
+        (check, 10, {"uid": "u", "count": 5, "mask": 4, "lease": 60},
+         [uid, (0x420096, 3, 5), (0x42002C, 2, 4), (0x420049, 10, 60)]),
+        (check, 10, {}, []),
+        (locate, 13, {"maximum": 1, "offset": 2, "storage": 3, "group_member": 1},
+         [(0x42004F, 2, 1), (0x4200D4, 2, 2), (0x42008E, 2, 3), (0x4200AC, 5, 1)]),
+        (locate, 11, {"group_member": 1}, [(0x4200AC, 5, 1)]),
+        (locate, 20, {"attributes": (mask,)}, [(0x420125, 1, [(0x42002C, 2, 12)])]),
+        (locate, 20, {}, [(0x420125, 1, [])]),
+        (get_attributes, 14, {"uid": "u", "names": ("Link", ("State", 0x42008D))},
+         [uid, (0x42000A, 7, "Link"), (0x42000A, 7, "State")]),
+        (get_attributes, 20, {"uid": "u", "names": (0x42004A, ("State", 0x42008D))},
+         [uid, (0x42013B, 5, 0x42004A), (0x42013B, 5, 0x42008D)]),
+        (query, 10, {"functions": (1, 3)}, [(0x420074, 5, 1), (0x420074, 5, 3)]),
+        (cancel, 10, {"correlation": b"c"}, [(0x420006, 8, b"c")]),
+    ):
+        assert payload(operation, version, **kwargs) == wanted, (operation.OP, version)
+
+
+def test_every_object_can_be_registered():
+    raw = [(0x420042, 5, 1), (0x420045, 1, [(0x420043, 8, b"v")])]
+    for kind, kwargs, wanted in (
+        (1, {}, [(0x42001D, 5, 1), (0x42001E, 8, b"v")]),
+        (2, {}, [(0x420040, 1, raw)]),
+        (2, {"format": 7}, [(0x420040, 1, [(0x420042, 5, 7),
+         (0x420045, 1, [(0x420043, 1, [(0x42003F, 8, b"v")])])])]),
+        (3, {"algorithm": 6, "bits": 256}, [(0x420040, 1, raw + [(0x420028, 5, 6), (0x42002A, 2, 256)])]),
+        (4, {}, [(0x420040, 1, raw)]),
+        (7, {"kind": 2}, [(0x420086, 5, 2), (0x420040, 1, raw)]),
+        (8, {"kind": 0x80000000}, [(0x420059, 5, 0x80000000), (0x42005A, 8, b"v")]),
+    ):
+        for version, template in ((10, 0x420091), (20, 0x420125)):
+            sent = payload(register, version, kind, b"v", **kwargs)
+            assert sent == [(0x420057, 5, kind), (template, 1, []), (m.OBJECT_TAGS[kind], 1, wanted)], kind
+
+
+def test_attributes_of_every_type():
+    for kind, value in (
+        (1, ((0x420055, 7, "n"),)), (2, -5), (3, 1 << 40), (4, b"\x80"), (5, 0x80000001), (6, True),
+        (7, "text"), (8, b"bytes"), (9, 1 << 33), (10, 0xFFFFFFFF), (11, 1 << 50),
+    ):
+        sent = payload(certify, 12, "u", b"0", (("x-any", 0x420008, kind, value),))[3][2][0][2][1]
+        if kind == 4:
+            value = b"\xff" * 7 + value
+        assert sent == (0x42000B, kind, list(value) if kind == 1 else value), kind
+    for kind in (0, 12):
+        raises(TTLVError, payload, certify, 12, "u", b"0", (("x-any", 0x420008, kind, 1),))
 
 
 def test_fields_a_version_does_not_know_are_refused():
@@ -222,7 +285,7 @@ def test_header_in_any_order_is_read_right_or_refused():
 
 
 def test_unknown_fields_are_passed_over():
-    extra = m.ttlv(0x420105, m.TEXT, "later")
+    extra = m.ttlv(0x420105, m.TEXT, "later") + m.ttlv(0x540001, m.INTEGER, 1)
     fields = [extra]
     for field in m.header():
         fields += [field, extra]
@@ -373,7 +436,8 @@ def test_discover_versions_answer():
 
     assert read(discover_versions, []) == []
     assert read(discover_versions, [version(1, 4), version(1, 0), version(2, 1)]) == [14, 10, 21]
-    odd = [version(9, 31), version(0, 1), version(-1, 2), version(1, -1), version(1, 1), version(1 << 30, 0)]
+    odd = [version(*numbers) for numbers in (
+        (9, 31), (10, 0), (1, 10), (0, 1), (-1, 2), (1, -1), (1, 1), (1 << 30, 0))]
     assert read(discover_versions, odd) == [11]
     raises(TTLVError, read, discover_versions, [m.ttlv(0x420069, m.STRUCTURE, [])])
     raises(TTLVError, read, discover_versions, [m.ttlv(0x420069, m.INTEGER, 1)])
@@ -383,6 +447,7 @@ def test_cancel_answer():
     correlation = m.ttlv(0x420006, m.BYTES, b"c")
     assert read(cancel, [correlation, m.ttlv(0x420012, m.ENUM, 3)]) == 3
     raises(TTLVError, read, cancel, [correlation])
+    raises(TTLVError, read, cancel, [m.ttlv(0x420012, m.ENUM, 3)])
 
 
 def test_asynchronous_answers_are_offered():
@@ -432,8 +497,21 @@ def test_get_attributes_answer():
     for order in m.permutations([m.ttlv(0x42000A, 7, "x"), m.ttlv(0x420009, 2, 5), m.ttlv(0x42000B, 2, 9)]):
         assert read(get_attributes, [m.uid(), m.ttlv(0x420008, m.STRUCTURE, order)]) == [("x", 5, 9)]
     assert read(get_attributes, [m.uid()]) == []
+    for index, bad in enumerate((m.ttlv(0x42000A, 8, b"x"), m.ttlv(0x420009, 3, 5))):
+        order = [m.ttlv(0x42000A, 7, "x"), m.ttlv(0x420009, 2, 5)]
+        order[index] = bad
+        raises(TTLVError, read, get_attributes, [m.uid(), m.ttlv(0x420008, m.STRUCTURE, order)])
     raises(TTLVError, read, get_attributes, fields[1:])
     raises(TTLVError, read, get_attributes, [m.uid(), m.ttlv(0x420008, m.STRUCTURE, [])])
+
+
+def test_get_attributes_answer_of_kmip_2():
+    state, group = m.ttlv(0x42008D, m.ENUM, 2), m.ttlv(0x420056, m.TEXT, "g")
+    for version in (20, 21):
+        for tail in ([], [m.ttlv(0x420105, m.TEXT, "later")]):
+            fields = [m.uid(), m.ttlv(0x420125, 1, [group, state, group])] + tail
+            assert read(get_attributes, fields, version) == [(0x420056, 0, "g"), (0x42008D, 0, 2), (0x420056, 1, "g")]
+    raises(TTLVError, read, get_attributes, [m.uid()], 20)
 
 
 def facts(found):
@@ -478,6 +556,9 @@ def test_get_transparent_keys():
     material = m.ttlv(0x420043, m.STRUCTURE, [fields])
     found = read(get, m.got_key(3, value=key_value(material), format=11, algorithm=4, bits=64))
     assert facts(found) == (3, fields, 0, 11, 4, 64, False, None)
+    # A vendor's format that ends in 7 is not the symmetric one.
+    material = m.ttlv(0x420043, m.STRUCTURE, [m.ttlv(0x42003F, m.BYTES, b"k" * 16)])
+    assert read(get, m.got_key(value=key_value(material), format=0x80000007)).value == material[8:]
     empty = m.ttlv(0x420043, m.STRUCTURE, [])
     raises(TTLVError, read, get, m.got_key(value=key_value(empty), format=7))
     raises(TTLVError, read, get, m.got_key(value=key_value(), format=1))
@@ -515,6 +596,26 @@ def test_get_into_a_buffer():
     assert room == bytearray(15)
 
 
+def test_one_managed_object_serves_again():
+    # Nothing of what was read before may be left in it.
+    found = get.ManagedObject()
+    assert facts(found) == (0, None, 0, 0, 0, 0, False, None)
+    assert (found.at, found.size) == (0, 0)
+    wrapped = m.got_key(7, secret_type=2, value=m.ttlv(0x420045, 8, b"W"), wrapping=m.WRAPPING_DATA)
+    block = m.key_block(b"k")
+    nothing = m.get_payload(2, [m.ttlv(0x420040, 1, [block[0]])])
+    certificate = m.got_certificate(b"c")
+    for kind, format, payload, size in ((7, 1, wrapped, 1), (2, 1, nothing, 0), (1, 0, certificate, 1)):
+        response = opened(m.message(m.item(m.GET, payload)))
+        response.next(m.GET)
+        get.read(response.decoder, 12, found)
+        response.end()
+        assert (found.object_type, found.format, found.size, found.wrapped) == (kind, format, size, kind == 7)
+        assert (found.at > 0) == (size > 0)
+        if kind != 7:
+            assert (found.kind, found.algorithm, found.bits) == (1 if kind == 1 else 0, 0, 0)
+
+
 def test_get_refuses_what_it_cannot_read():
     fields = m.got_certificate(b"c")[2]
     for kind in (0, 5, 6, 9, 10, 0x80000001, 0x10001):
@@ -526,6 +627,13 @@ def test_get_refuses_what_it_cannot_read():
     raises(TTLVError, read, get, [m.ttlv(0x420057, m.ENUM, 2), m.uid(), fields])
     raises(TTLVError, read, get, m.get_payload(1, [m.ttlv(0x42001E, m.BYTES, b"c")]))
     raises(TTLVError, read, get, m.get_payload(1, [m.ttlv(0x42001D, m.ENUM, 1)]))
+    block = m.key_block(b"k", wrapping=m.WRAPPING_DATA)
+    for index, bad in (
+        (0, m.ttlv(0x420042, m.INTEGER, 1)), (2, m.ttlv(0x420028, m.TEXT, "")),
+        (3, m.ttlv(0x42002A, m.BYTES, b"")), (4, m.ttlv(0x420046, m.BYTES, b"")),
+    ):
+        fields = block[:index] + [bad] + block[index + 1 :]
+        raises(TTLVError, read, get, m.get_payload(2, [m.ttlv(0x420040, m.STRUCTURE, fields)]))
     raises(TTLVError, read, get, m.get_payload(2, []))
     raises(TTLVError, read, get, m.get_payload(2, [m.ttlv(0x420040, m.STRUCTURE, [])]))
 
