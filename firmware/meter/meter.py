@@ -1,23 +1,27 @@
 """The emulated meter: reads its register, reports its usage, and keeps its certificate renewed."""
 
+import asyncio
 import json
 import os
 
+from micropython import const
+
 from identity.anchors import Anchors
+from identity.arunner import arun
 from identity.clock import Clock
 from identity.journal import Journal
 from identity.renewal import Agent
-from identity.runner import run
 from identity.slots import Identity, Slots
 from identity.steps import run as run_steps
 from kmip_lite import tls
 from kmip_lite.message import KmipError
 from kmip_lite.ttlv import TTLVError
-from meter.billing import post
+from meter.aworld import AWorld, post
 from meter.ledger import Ledger
 from meter.register import Register
 from meter.seal import seal
-from meter.world import World
+
+_NAP = const(60)  # seconds between two looks at the clock, which may be set meanwhile
 
 
 class Meter:
@@ -25,7 +29,9 @@ class Meter:
     first identity (key.der, cert.der, csr.der); its slots, state and ledger are made there.
 
     `log`: called with one line at each event. `note`: called with an event's name and a dict, for
-    whoever wants to follow. `tick`: called between slices of long work.
+    whoever wants to follow. `tick`: called each second, to feed a watchdog.
+
+    One asyncio loop: a slow server never stops the metering.
     """
 
     def __init__(self, root, log=print, note=None, tick=None):
@@ -51,9 +57,9 @@ class Meter:
         self.key = bytearray(config.get("key_bits", 128) // 8)
         self._has_key = False
         self._every = config.get("report_every", 900)
-        self._report_at = 0
+        self._lock = asyncio.Lock()  # one TLS connection at a time
         self._sequence = 0
-        self.world = World(config, self.anchors, self.clock, self.report, self._tick)
+        self.world = AWorld(config, self.anchors, self.clock, self.report)
         self._adopt(root)
         self.agent = Agent(
             self.slots,
@@ -99,23 +105,58 @@ class Meter:
             if fault:
                 self.log("meter: anchor %s: %s" % (name, fault))
 
-    def step(self):
-        """One round: a report if one is due, and one job of the agent; True if the agent had one.
+    async def run(self, duration=0):
+        """Meter, report and renew, for `duration` seconds (0: for ever)."""
+        tasks = [asyncio.create_task(task()) for task in (self._meter, self._renew, self._report)]
+        try:
+            while True:
+                await asyncio.sleep(duration or _NAP)
+                if duration:
+                    return
+        finally:
+            for task in tasks:
+                task.cancel()
 
-        Whatever fails is logged and tried again in a later round; nothing is raised but MemoryError.
-        """
-        if self.slots.using and self.clock.now() >= self._report_at:
-            self._report_at = self.clock.now() + self._every
-            self.report(self.slots.identity())
-            self.world.close()
-        return run(self.agent, self.world)
+    async def _meter(self):
+        # Never waits for a server. Whoever holds the loop up for long lets the watchdog bite.
+        while True:
+            self.register.read()
+            self._tick()
+            await asyncio.sleep(1)
 
-    def sleep(self):
-        """Seconds until step() has something to do."""
-        wait = min(self._report_at - self.clock.now(), self._every)
-        return max(0, min(wait, self.agent.sleep()))
+    async def _renew(self):
+        agent = self.agent
+        while True:
+            before = agent.state
+            async with self._lock:
+                busy = await arun(agent, self.world)
+            if agent.state != before:
+                self.note("state", was=before, **agent.status())
+            self._note_cost()
+            await asyncio.sleep(0 if busy else min(_NAP, max(1, agent.sleep())))
 
-    def prepare(self, identity):
+    async def _report(self):
+        while True:
+            if self.slots.using:
+                async with self._lock:
+                    await self.report(self.slots.identity())
+                    await self.world.close()
+                self._note_cost()
+                await asyncio.sleep(self._every)
+            else:
+                await asyncio.sleep(1)
+
+    def _note_cost(self):
+        world = self.world
+        self.note(
+            "cost",
+            connections=world.connections,
+            round_trips=world.round_trips,
+            sent=world.sent,
+            received=world.received,
+        )
+
+    async def prepare(self, identity):
         """Get the key that seals the reports, and leave to use it further. Raises as the client does."""
         config = self.config
         uid = config["key_uid"]
@@ -123,9 +164,9 @@ class Meter:
         calls = [("get_usage_allocation", {"uid": uid, "count": grant})]
         if not self._has_key:
             calls.insert(0, ("get", {"uid": uid, "into": self.key}))
-        self.world.open(identity)
+        await self.world.open(identity)
         version = self.world.version
-        for result in self.world.call(calls):
+        for result in await self.world.call(calls):
             if isinstance(result, Exception):
                 raise result
             if not self._has_key:
@@ -136,7 +177,7 @@ class Meter:
         self.note("allocation", count=grant, left=self.ledger.left())
         self.log("meter: %d granted, %d left" % (grant, self.ledger.left()))
 
-    def report(self, identity):
+    async def report(self, identity):
         """Seal a usage report and have the billing end point accept it under this identity.
 
         Gives "accepted", "refused" (it does not want us) or "offline". Gets the key and an allocation
@@ -147,7 +188,7 @@ class Meter:
         count = 1 if config.get("usage_unit") == "object" else len(text)
         try:
             if not self._has_key or self.ledger.left() < count + config.get("low", 0):
-                self.prepare(identity)
+                await self.prepare(identity)
             if not self.ledger.spend(count):
                 self.log("meter: nothing left of the key's allocation")
                 return "offline"
@@ -160,11 +201,11 @@ class Meter:
         ).encode()
         body = bytes([len(header)]) + header + seal(self.key, header, text, os.urandom(16))
         billing = config["billing"]
-        self.world.close()
+        await self.world.close()
         try:
             context = tls.context(self.anchors.server, identity.cert, identity.key)
             address = (billing["host"], billing["port"], billing["name"], config.get("timeout", 10))
-            status = post(address, context, billing["path"], body)
+            status = await post(address, context, billing["path"], body)
         except OSError as error:
             self.log("meter: report: %s" % error)
             return "refused" if isinstance(error, tls.TLSError) and error.refused else "offline"
