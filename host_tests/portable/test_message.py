@@ -510,7 +510,8 @@ def test_get_attributes_answer_of_kmip_2():
     for version in (20, 21):
         for tail in ([], [m.ttlv(0x420105, m.TEXT, "later")]):
             fields = [m.uid(), m.ttlv(0x420125, 1, [group, state, group])] + tail
-            assert read(get_attributes, fields, version) == [(0x420056, 0, "g"), (0x42008D, 0, 2), (0x420056, 1, "g")]
+            wanted = [(0x420056, 0, "g"), (0x42008D, 0, 2), (0x420056, 1, "g")]
+            assert read(get_attributes, fields, version) == wanted
     raises(TTLVError, read, get_attributes, [m.uid()], 20)
 
 
