@@ -1,4 +1,6 @@
-"""Command line: python -m tools.refserver init | serve | revoke | accept | forget | pending | approve."""
+"""Command line: python -m tools.refserver init | serve | revoke | accept | forget | pending |
+approve | roll | reissue.
+"""
 
 import argparse
 import signal
@@ -7,11 +9,13 @@ import sys
 import threading
 from pathlib import Path
 
+from . import rollover
 from .engine import Engine
 from .enums import Operation
 from .pending_rows import WAITING
+from .rollover import STEMS
 from .server import DEFAULT_PORT, Server
-from .setup import init
+from .setup import init, reissue
 
 _EXAMPLES = """examples:
   python -m tools.refserver init --dir state --name kmip.example --life 86400
@@ -21,6 +25,10 @@ _EXAMPLES = """examples:
   python -m tools.refserver serve --dir state --pending "re-certify=approve"
   python -m tools.refserver approve --dir state --device meter-0001
   python -m tools.refserver revoke --dir state --device meter-0001
+  python -m tools.refserver roll --dir state meter-ca
+  python -m tools.refserver roll --dir state server-ca     # bring its files to the meters, and then:
+  python -m tools.refserver reissue --dir state
+A server that runs takes new CAs and certificates at SIGHUP.
 """
 
 
@@ -60,6 +68,11 @@ def _arguments(argv):
     approve.add_argument("--device", help="those of this device")
     approve.add_argument("--correlation", metavar="HEX", help="the one with this correlation value")
     approve.add_argument("--refuse", action="store_true", help="have them fail with Permission Denied")
+    roll = commands.add_parser("roll", help="give a CA a new key, signed by the old one")
+    roll.add_argument("--dir", required=True, help="the state folder")
+    roll.add_argument("ca", choices=STEMS)
+    again = commands.add_parser("reissue", help="servers' certificates from the present server CA")
+    again.add_argument("--dir", required=True, help="the state folder")
     for name, text in (("revoke", "refuse a device from now on"),
                        ("accept", "take a revoked device back"),
                        ("forget", "remove a device and all its objects")):
@@ -88,12 +101,21 @@ def _serve(arguments):
             if not equals:
                 raise ValueError("--pending takes OPERATION=RULE, not %r" % rule)
             server.engine.pending.set(operation, text)
+        signal.signal(signal.SIGHUP, lambda *_: _reload(server))
         if arguments.port_file:
             part = Path(arguments.port_file + ".part")
             part.write_text("%d\n" % server.port)
             part.replace(arguments.port_file)
         print("listening on %s:%d" % (host, server.port), flush=True)
         done.wait()
+
+
+def _reload(server):
+    try:
+        server.reload()
+        print("reloaded", flush=True)
+    except (OSError, ValueError) as error:  # it goes on with what it has
+        print("refserver: %s" % error, file=sys.stderr, flush=True)
 
 
 def _device(command, folder, device):
@@ -104,6 +126,15 @@ def _device(command, folder, device):
         else:
             engine.revoke_device(device, command == "revoke")
             print("%s: %s" % (device, "revoked" if command == "revoke" else "accepted"))
+    finally:
+        engine.close()
+
+
+def _roll(folder, stem):
+    engine = Engine(folder)
+    try:
+        for path in rollover.roll(engine, stem):
+            print(path)
     finally:
         engine.close()
 
@@ -135,6 +166,10 @@ def main(argv=None):
             print("made %s" % arguments.dir)
         elif arguments.command == "serve":
             _serve(arguments)
+        elif arguments.command == "roll":
+            _roll(arguments.dir, arguments.ca)
+        elif arguments.command == "reissue":
+            print("\n".join(reissue(arguments.dir)))
         elif arguments.command in ("pending", "approve"):
             _pending(arguments)
         else:

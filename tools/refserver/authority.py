@@ -1,7 +1,8 @@
 """The two certification authorities of a state folder: one for servers, one for meters.
 
 They are separate so that no meter's certificate can ever pass for a server's, nor the reverse.
-Both are EC P-256 and self-signed; neither has intermediates.
+Both are EC P-256 and self-signed; neither has intermediates. A CA may be rolled over (rollover.py): STEM.crt
+then holds its present certificate and, behind it, the earlier ones, which stay valid for what they issued.
 """
 
 import datetime
@@ -48,6 +49,19 @@ def _key_usage(**wanted):
     return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
 
 
+def _authority_builder(subject, issuer, public_key, now, end):
+    """Of a CA's certificate. A path length of 1 lets a CA sign its successor."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject).issuer_name(issuer).public_key(public_key)
+        .serial_number(new_serial())
+        .not_valid_before(_when(now - 3600)).not_valid_after(_when(end))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
 class Authority:
     """A CA: its certificate and key, and what it signs."""
 
@@ -56,34 +70,52 @@ class Authority:
         self._key = key
 
     @classmethod
-    def create(cls, folder, stem, common_name, now):
-        """Make a new CA and write STEM.crt (PEM) and STEM.key (PEM, 0600) into the folder."""
+    def new(cls, common_name, now):
+        """A new CA with a new key, self-signed."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(new_serial())
-            .not_valid_before(_when(now - 3600))
-            .not_valid_after(_when(now + CA_YEARS * 365 * 86400))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
-            .add_extension(ski, critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        folder = Path(folder)
-        write_private(folder / (stem + ".key"), private_pem(key))
-        (folder / (stem + ".crt")).write_bytes(certificate.public_bytes(ser.Encoding.PEM))
-        return cls(certificate, key)
+        builder = _authority_builder(name, name, key.public_key(), now, now + CA_YEARS * 365 * 86400)
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
+    @classmethod
+    def create(cls, folder, stem, common_name, now):
+        """Make a new CA and write STEM.crt (PEM) and STEM.key (PEM, 0600) into the folder."""
+        made = cls.new(common_name, now)
+        made.save(folder, stem)
+        return made
 
     @classmethod
     def load(cls, folder, stem):
-        """The CA that create() wrote."""
+        """The present CA of a folder: the first certificate of STEM.crt."""
         folder = Path(folder)
-        certificate = x509.load_pem_x509_certificate((folder / (stem + ".crt")).read_bytes())
+        certificates = x509.load_pem_x509_certificates((folder / (stem + ".crt")).read_bytes())
         key = ser.load_pem_private_key((folder / (stem + ".key")).read_bytes(), None)
-        return cls(certificate, key)
+        if key.public_key() != certificates[0].public_key():
+            raise ValueError("%s: %s.crt and %s.key do not belong together" % (folder, stem, stem))
+        return cls(certificates[0], key)
+
+    def save(self, folder, stem, earlier=()):
+        """Write STEM.key and STEM.crt; `earlier`: certificates that stay valid beside the present one."""
+        self.save_key(Path(folder) / (stem + ".key"))
+        chain = b"".join(each.public_bytes(ser.Encoding.PEM) for each in (self.certificate, *earlier))
+        part = Path(folder) / (stem + ".crt.part")
+        part.write_bytes(chain)
+        os.replace(part, Path(folder) / (stem + ".crt"))
+
+    def save_key(self, path):
+        """Write the private key (PEM, 0600)."""
+        write_private(path, private_pem(self._key))
+
+    def cross_sign(self, other, now):
+        """A certificate of another CA's key and name, signed by this one."""
+        builder = _authority_builder(
+            other.certificate.subject, self.certificate.subject, other.certificate.public_key(), now,
+            min(self.expires, other.expires)).add_extension(self._key_identifier(), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def _key_identifier(self):
+        own = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
 
     @property
     def der(self):
@@ -95,7 +127,6 @@ class Authority:
         return int(self.certificate.not_valid_after_utc.timestamp())
 
     def _builder(self, subject, public_key, start, life):
-        ski = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         end = _when(min(start + life, self.expires))
         return (
             x509.CertificateBuilder()
@@ -105,9 +136,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(digital_signature=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski.value),
-                critical=False)
+            .add_extension(self._key_identifier(), critical=False)
         )
 
     def issue_client(self, subject, public_key, start, life, alternative_names=None):

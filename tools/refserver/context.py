@@ -21,11 +21,12 @@ class Batch:
 class Context:
     """What one batch item works with. `txn` is there once prepare() is through."""
 
-    def __init__(self, engine, identity, request, batch, now):
+    def __init__(self, engine, identity, request, batch, now, operation=None):
         self.engine = engine
         self.txn = None
         self.prepared = None  # what the operation's prepare() leaves for its run()
         self.identity = identity
+        self.operation = operation
         self.version = request.version
         self.lenient = request.lenient
         self.batch = batch
@@ -51,7 +52,7 @@ class Context:
         managed = self.txn.load(uid)
         if managed is None:
             raise not_found("there is no object %s" % uid[:64])
-        policy.check_object(self.identity, managed)
+        policy.check_object(self.identity, managed, self.operation)
         if not archived and managed.get("Archive Date") is not None:
             raise KmipError(Reason.OBJECT_ARCHIVED, "the object is archived")
         return managed

@@ -4,7 +4,7 @@ import time
 import uuid
 from pathlib import Path
 
-from . import message, policy, state, ttlv
+from . import message, policy, rollover, state, ttlv
 from .authority import METER_CA, Authority
 from .context import Batch, Context
 from .enums import Operation, State
@@ -45,7 +45,7 @@ class Engine:
         self.folder = Path(folder)
         self.options = Options.load(folder, **overrides)
         self.store = Store(self.folder / DATABASE)
-        self.meter_ca = Authority.load(self.folder, METER_CA)
+        self.reload()
         self.operations = dict(OPERATIONS)
         self.pending = Pending(self, new_correlation)
         self.new_uid = new_uid or (lambda: str(uuid.uuid4()))
@@ -53,6 +53,11 @@ class Engine:
 
     def close(self):
         self.store.close()
+
+    def reload(self):
+        """Read the meter CA anew: it may have been rolled over."""
+        self.meter_ca = Authority.load(self.folder, METER_CA)
+        self.crosses = rollover.crosses(self.folder, METER_CA)
 
     def now(self):
         """The time in whole seconds."""
@@ -87,13 +92,13 @@ class Engine:
         with self.store.transaction() as transaction:
             return transaction.forget(device)
 
-    def identify(self, common_name, fingerprint=None):
+    def identify(self, common_name, fingerprint=None, issuer=None):
         """The Identity of a client certificate's CN; None if the table does not know it."""
         with self.store.transaction(write=False) as transaction:
             row = transaction.device(common_name)
         if row is None:
             return None
-        return Identity(row[0], row[1], common_name, fingerprint)
+        return Identity(row[0], row[1], common_name, fingerprint, issuer)
 
     def _check_identity(self, identity):
         """Authentication Not Successful for an unknown or revoked one; asked at each request."""
@@ -175,7 +180,7 @@ class Engine:
         try:
             module = self._module(request, item, identity)
             fields = parse(item.request_payload, module.FIELDS, request.version, request.lenient)
-            context = Context(self, identity, request, batch, self.now())
+            context = Context(self, identity, request, batch, self.now(), item.operation)
             rule = self.pending.rule_for(request, batch, item.operation)
             if rule is None and hasattr(module, "prepare"):
                 module.prepare(context, fields)

@@ -2,7 +2,7 @@
 
 from . import certificates, creation, csr
 from .authority import subject_for
-from .enums import CertificateRequestType, CertificateType, ObjectType, State
+from .enums import CertificateRequestType, CertificateType, LinkType, ObjectType, State
 from .errors import denied, invalid_field, invalid_message
 from .keyformats import spki
 from .schema import BYTE_STRING, ENUMERATION, Field
@@ -62,4 +62,22 @@ def issue(ctx, public_key, request, activation):
     certificate = ctx.engine.meter_ca.issue_client(
         subject, public_key, start, ctx.engine.options.life, alternatives)
     der = certificates.der(certificate)
-    return creation.new(ctx, ObjectType.CERTIFICATE, certificates.certificate_object(der)), der
+    managed = creation.new(ctx, ObjectType.CERTIFICATE, certificates.certificate_object(der))
+    return managed, der
+
+
+def link_issuer(ctx, managed, old=None):
+    """After a roll-over of the CA: a Certificate Link to the new CA's certificate by the one before.
+
+    That is the CA of the asker's own certificate, of `old` where the asker shows none.
+    """
+    signed = ctx.engine.crosses
+    if not signed:
+        return
+    issuer = ctx.identity.issuer
+    if issuer is None and old is not None:
+        issuer = old.issuer
+    der = signed.get(issuer) or list(signed.values())[-1]
+    uid = ctx.txn.certificate_uid(certificates.fingerprint(der))
+    if uid is not None:
+        managed.link(LinkType.CERTIFICATE_LINK, uid)

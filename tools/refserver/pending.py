@@ -196,7 +196,7 @@ class Pending:
         engine = self._engine
         batch = Batch(placeholder)
         request = message.Deferred(row.version, bool(row.lenient))
-        context = Context(engine, identity, request, batch, engine.now())
+        context = Context(engine, identity, request, batch, engine.now(), row.operation)
         module = engine.operations[row.operation]
         fields = parse(ttlv.decode(row.payload), module.FIELDS, row.version, bool(row.lenient))
         if hasattr(module, "prepare"):

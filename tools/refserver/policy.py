@@ -8,6 +8,8 @@ What is another's is answered with Permission Denied (§11.1), the same whatever
 before anything about it is looked at. What does not exist is Item Not Found. The difference tells
 only that a UID is in use, to one who knows 122 random bits already; Locate never shows another's.
 
+What belongs to the server itself, the certificates of its CA (rollover.py), every device may read.
+
 Each device id is a key management domain of its own: a Name (§3.2) is unique within it. So no meter
 can take a name that another will need, or learn which names there are.
 """
@@ -20,6 +22,7 @@ from .errors import denied
 DEVICE = "device"
 BOOTSTRAP = "bootstrap"
 ROLES = (DEVICE, BOOTSTRAP)
+SERVER = "*server*"  # owner of what is the server's own; no device id has such signs
 
 _DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -30,17 +33,24 @@ _BOOTSTRAP_OPERATIONS = frozenset((
     Operation.GET, Operation.GET_ATTRIBUTES, Operation.GET_ATTRIBUTE_LIST, Operation.LOCATE,
     Operation.POLL, Operation.CANCEL,
 ))
+# What every device may do with the server's own objects: what KMIP's policy `default` lets everybody
+# do with a certificate, but for Locate.
+_READING = frozenset((
+    Operation.GET, Operation.GET_ATTRIBUTES, Operation.GET_ATTRIBUTE_LIST, Operation.CHECK,
+    Operation.OBTAIN_LEASE, Operation.VALIDATE,
+))
 _BOOTSTRAP_OBJECTS = frozenset((ObjectType.PUBLIC_KEY, ObjectType.CERTIFICATE))
 
 
 class Identity:
     """Who asks: the device id that owns, the role, and the certificate that said so."""
 
-    def __init__(self, device, role=DEVICE, common_name=None, fingerprint=None):
+    def __init__(self, device, role=DEVICE, common_name=None, fingerprint=None, issuer=None):
         self.device = device
         self.role = role
         self.common_name = device if common_name is None else common_name
         self.fingerprint = fingerprint
+        self.issuer = issuer  # its name, as x509.Name
 
     def __repr__(self):
         return "%s (%s)" % (self.common_name, self.role) if self.role != DEVICE else self.device
@@ -69,6 +79,8 @@ def may_see(identity, managed):
         identity.role != BOOTSTRAP or managed.object_type in _BOOTSTRAP_OBJECTS)
 
 
-def check_object(identity, managed):
+def check_object(identity, managed, operation):
+    if managed.owner == SERVER and operation in _READING:
+        return
     if not may_see(identity, managed):
         raise denied("%s may not use this object" % identity.device)

@@ -98,6 +98,11 @@ class Server:
         self._spawn(self._accept_loop)
         return self
 
+    def reload(self):
+        """Read the CAs and the server's certificate anew, for new connections."""
+        self._context = _tls_context(self.engine.folder)
+        self.engine.reload()
+
     def stop(self):
         """Close every connection and wait for the threads."""
         self._stopping = True
@@ -192,7 +197,7 @@ class Server:
         if len(names) != 1:
             self._log(1, "%s: the client certificate has %d CNs" % (peer, len(names)))
             return None
-        return self.engine.identify(names[0], fingerprint(der))
+        return self.engine.identify(names[0], fingerprint(der), certificate.issuer)
 
     def _serve(self, tls, identity, peer):
         while not self._stopping:

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .authority import METER_CA, SERVER_CA, Authority, new_key, private_pem, write_private
@@ -49,3 +50,22 @@ def issue_server(folder, authority, names, now, stem="server", life=5 * 365 * 86
     write_private(Path(folder) / (stem + ".key"), private_pem(key))
     (Path(folder) / (stem + ".crt")).write_bytes(certificate.public_bytes(Encoding.PEM))
     return certificate
+
+
+def reissue(folder, now=None):
+    """New certificates under the present server CA for every server that has one here; their file names.
+
+    They keep their names and keys' files; a running Server has to reload().
+    """
+    folder = Path(folder)
+    authority = Authority.load(folder, SERVER_CA)
+    now = int(time.time() if now is None else now)
+    done = []
+    for path in sorted(folder.glob("*.crt")):
+        if path.stem in (SERVER_CA, METER_CA):
+            continue
+        old = x509.load_pem_x509_certificate(path.read_bytes())
+        names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        issue_server(folder, authority, [str(name.value) for name in names], now, path.stem)
+        done.append(path.name)
+    return done

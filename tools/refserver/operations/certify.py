@@ -31,6 +31,7 @@ def run(ctx, request):
     if managed.get("Cryptographic Usage Mask") is None:
         managed.set_value("Cryptographic Usage Mask", public.get("Cryptographic Usage Mask"))
     managed.link(LinkType.PUBLIC_KEY_LINK, public.uid)
+    issuing.link_issuer(ctx, managed)
     creation.finish(ctx, managed, fresh=True)
     ctx.txn.index_certificate(certificates.fingerprint(der), managed.uid)
     public.link(LinkType.CERTIFICATE_LINK, managed.uid)

@@ -50,6 +50,7 @@ def run(ctx, request):
     old.drop("Name")
     ctx.txn.save(old)  # the Name is free before the new certificate takes it
     _link(ctx, managed, old)
+    issuing.link_issuer(ctx, managed, old_certificate)
     creation.finish(ctx, managed, fresh=True)
     ctx.txn.index_certificate(certificates.fingerprint(der), managed.uid)
     old.link(LinkType.REPLACEMENT_OBJECT_LINK, managed.uid)
