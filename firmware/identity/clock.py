@@ -25,6 +25,7 @@ class Clock:
 
     def __init__(self, floor=0, set_rtc=None):
         self.floor = floor
+        self.heard = False  # whether a server has told the time since the start
         self._set_rtc = set_rtc
         self._offset = 0
         self._known = True
@@ -65,7 +66,7 @@ class Clock:
             return
         stamp = max(self.floor, min(stamp, latest))
         known = self.known()
-        self._known = True
+        self.heard = self._known = True
         if known and -_TOLERANCE <= stamp - self.now() <= _TOLERANCE:
             return
         self._offset = stamp - self._raw()

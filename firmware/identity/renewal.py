@@ -39,6 +39,7 @@ TABLE = (
     ("STABLE", "due", "KEYED", "_begin"),
     ("KEYED", "keyed", "KEYED", "_keep_key"),
     ("KEYED", "unusable", "STABLE", "_abandon"),
+    ("KEYED", "early", "STABLE", "_put_off"),
     ("KEYED", "offline", "KEYED", "_later"),
     ("KEYED", "turned away", "KEYED", "_other_way"),
     ("KEYED", "send", "ASKED", ""),
@@ -135,11 +136,14 @@ class Agent:
         self._log = log
         self._wake = 0
         self._tries = 0
-        self._event = ""  # the last outcome, and how often it came in a row
-        self._repeats = 0
+        # The last outcome, and how often it came in a row. A board that is reset again and again must not
+        # begin at none each time, or it would never lose patience.
+        self._event = "turned away"
+        self._repeats = urandom(1)[0] % _PATIENCE
         self._verdict = ""  # what the trial would come to, how often in a row, and since when
         self._verdicts = 0
         self._since = 0
+        self._doubts = 0  # reports in a row that were refused
         self._swap = False  # connect with the other identity than the mode's own
         self.asynchronous = asynchronous  # offered with what is asked
         self.single = False  # the server takes no batches, or their answers do not fit
@@ -207,6 +211,15 @@ class Agent:
         self.slots.commit()
         self._wake = 0
 
+    def heard(self, outcome):
+        """What came of a report under the identity in use, as a world's report() gives it. After some
+        refusals in a row the key server is asked whether it still wants that identity: where a board that
+        has lost its time does not know that its certificate has ended, this is how it learns."""
+        if outcome == "accepted":
+            self._doubts = 0
+        elif outcome == "refused":
+            self._doubts += 1
+
     # What to do next.
 
     def job(self):
@@ -221,7 +234,10 @@ class Agent:
         if state == "STABLE":
             mode = self._due(now)
             if not mode:
-                return ""
+                if self._doubts < _PATIENCE:
+                    return ""
+                self._doubts = 0
+                return "probe"
             self.event("due", mode)
             state = "KEYED"
         if state in ("KEYED", "ASKED", "PENDING", "ISSUED") and self.mode == "renew" and self.own() is None:
@@ -232,7 +248,8 @@ class Agent:
         if state == "ASKED":
             return "search"
         if state == "PENDING":
-            waited = now - self.slots.state.get("since", now)
+            # Only by a clock that the server's last answer has put right
+            waited = now - self.slots.state.get("since", now) if self._event == "pending" else 0
             return "cancel" if waited > self._pending_most else "poll"
         if state == "ISSUED":
             return "fetch"
@@ -242,7 +259,7 @@ class Agent:
         """Seconds until job() can have something to say."""
         now = self.clock.now()
         until = min(self._wake, now + self._retry_most)
-        if self.state == "STABLE" and not self.slots.state.get("wanted"):
+        if self.state == "STABLE" and not self.slots.state.get("wanted") and self._doubts < _PATIENCE:
             until = max(until, self.due_at())
         return max(0, until - now)
 
@@ -264,6 +281,11 @@ class Agent:
         ):
             mode = "rotate"
         return mode
+
+    def early(self):
+        """Whether what is under way is not due at all, by a clock that was wrong when it began."""
+        wanted = self.slots.state.get("wanted") or self.mode == "enrol"
+        return not wanted and self.clock.now() < self.due_at()
 
     def base(self):
         """The Unique Identifier of the certificate to re-certify: the end of its chain as known."""
@@ -384,7 +406,6 @@ class Agent:
 
     def _begin(self, mode):
         self._forget()
-        self._forget("wanted")
         self.slots.state["mode"] = mode
 
     def _forget(self, *names):
@@ -397,6 +418,9 @@ class Agent:
         if key:
             state["key"] = hexlify(key).decode()
         state["csr"] = hexlify(csr).decode()
+
+    def _put_off(self, value):
+        self._forget()
 
     def _abandon(self, why):
         # The key in use is gone, or is none that we can sign with: a new one, by whom it may be.
@@ -533,7 +557,7 @@ class Agent:
         if self.anchors is not None and signer < len(self.issuers):
             self.anchors.proved("issuer", self.issuers[signer])
         self._forget()
-        self._forget("base", "rejects", "refused")
+        self._forget("wanted", "base", "rejects", "refused")
         self._raise_floor()
         self._wake = 0
         self.alarm = ""

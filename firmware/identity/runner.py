@@ -21,7 +21,6 @@ from hashlib import sha256
 from micropython import const
 
 from identity import csr, p256, verify, x509
-from identity.clock import seconds
 from kmip_lite.message import KmipError, KmipPending
 from kmip_lite.tls import TLSError
 
@@ -99,22 +98,30 @@ def work(agent, job):
         yield from _verify(agent)
     elif job == "try":
         yield from _try(agent)
+    elif job == "probe":
+        own = agent.own()
+        if own is not None and (yield from _read(own, agent.proof)) == "refused":
+            agent.event("due", "renew")
     else:
-        identity = agent.identity()
-        error = yield ("open", identity)
+        error = yield ("open", agent.identity())
         if error is not None:
             agent.event("turned away" if _refuses(error) else "offline", error)
             return
         if job == "ask":
-            if agent.mode != "renew" and not _sure(agent, identity):
-                # A certificate is asked for from now on: the server's Time Stamp says when that is.
+            if agent.mode != "renew" or not agent.clock.heard:
+                # Certify asks for a certificate from now on, and a clock that was wrong at the start may
+                # have begun all this: the server's Time Stamp says what time it is.
                 error = yield ("call", [("discover_versions", {})])
                 if isinstance(error, Exception):
                     agent.event("turned away" if _refuses(error) else "offline", error)
                     return
+                if agent.early():
+                    yield ("close",)
+                    agent.event("early")
+                    return
             # From here on the request may have reached the server, whatever we hear of it.
             agent.event("send")
-            outcome = yield from _ask(agent)
+            outcome = yield from _ask(agent, agent.public())
         elif job == "search":
             outcome = yield from _search(agent)
         elif job == "fetch":
@@ -126,15 +133,6 @@ def work(agent, job):
             outcome = _lost(outcome) if isinstance(outcome, Exception) else ("late", None)
         yield ("close",)
         agent.event(outcome[0], outcome[1])
-
-
-def _sure(agent, identity):
-    # Whether our clock can be right: known, and within the certificate that the server has just taken.
-    try:
-        end = seconds(x509.Certificate(identity.cert).not_after)
-    except ValueError:
-        end = 0
-    return agent.clock.known() and agent.clock.now() < end
 
 
 def _refuses(error):
@@ -182,9 +180,8 @@ def _key(agent):
     agent.event("keyed", (der, csr.signed(info, signature)))
 
 
-def _ask(agent):
+def _ask(agent, public):
     calls = []
-    public = agent.public()
     if agent.mode == "renew":
         calls.append(("recertify", {"uid": agent.base(), "csr": agent.csr(), "offset": 0}))
     else:
@@ -195,23 +192,28 @@ def _ask(agent):
         else:
             calls.append(_register(agent))
         calls.append(("certify", arguments))
-    results = None
+    results = []
     if not agent.single:
         results = yield _call(agent, calls + [("get", {})])
-        agent.single = not isinstance(results, Exception) and _whole_batch_refused(results)
-    if agent.single:
+    if not isinstance(results, Exception) and (agent.single or _whole_batch_refused(results)):
         results = yield from _one_by_one(agent, calls)
+        agent.single = isinstance(results, Exception) or not _whole_batch_refused(results)
     if isinstance(results, Exception):
         return ("unwanted" if _refuses(results) else "lost", results)
     if len(calls) > 1 and not isinstance(results[0], KmipError):
         public = results[0]
     for issued in results[: len(calls)]:
         if isinstance(issued, KmipError):
-            return (yield from _failed(agent, issued, public))
-    got = results[len(calls)]
-    if got is None or isinstance(got, KmipError):
-        return ("issued", (issued, public))
-    return ("delivered", (issued, public, got.value))
+            break
+    else:
+        got = results[len(calls)]
+        if got is None or isinstance(got, KmipError):
+            return ("issued", (issued, public))
+        return ("delivered", (issued, public, got.value))
+    if issued.reason == _REASON_OPERATION_NOT_SUPPORTED and not agent.asynchronous:
+        agent.asynchronous = True  # KMIP 1.0 and 1.1 say so where it cannot be done at once
+        return (yield from _ask(agent, public))
+    return (yield from _failed(agent, issued, public))
 
 
 def _call(agent, calls):
@@ -229,8 +231,6 @@ def _failed(agent, error, public):
     if error.reason == _REASON_RESPONSE_TOO_LARGE:
         agent.single = True
         return ("lost", error)  # said of the whole message, perhaps after the deed
-    if error.reason == _REASON_OPERATION_NOT_SUPPORTED:
-        agent.asynchronous = True  # KMIP 1.0 and 1.1 say so where it cannot be done at once
     # Perhaps because it is done: by a request of ours that came late, or that we do not know of any more.
     found, value = yield from _search(agent)
     if found == "issued":
