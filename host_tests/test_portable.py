@@ -80,3 +80,14 @@ def test_a_broken_portable_test_shows(port, tmp_path, why, monkeypatch):
     monkeypatch.setattr(ports, "counts", {})
     with pytest.raises(pytest.fail.Exception):
         run(port, ".py", "test_broken.py", (tmp_path, ports.FIRMWARE, ports.PORTABLE))
+
+
+def test_a_missing_port_is_skipped_but_fails_in_ci(monkeypatch):
+    monkeypatch.setattr(ports.toolchain, "find", lambda target: None)
+    monkeypatch.setattr(ports.toolchain, "why_missing", lambda target: target + " is nowhere")
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="unix32 is nowhere"):
+        ports.open_port("unix32")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="unix32 is nowhere"):
+        ports.open_port("unix32")
