@@ -17,7 +17,7 @@ demo: setup  ## one meter renews its certificate; ARGS="..." goes to tools.demo
 	@$(VENV)/python -m tools.demo $(ARGS)
 
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(VENV)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/ruff check .
