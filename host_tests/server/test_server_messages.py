@@ -4,6 +4,7 @@ import pytest
 from serverkit import make_engine
 
 from tools.refserver import Identity, direct, ttlv
+from tools.refserver.direct import attribute, name_item, template
 from tools.refserver.enums import (
     BatchErrorContinuationOption,
     ObjectType,
@@ -141,11 +142,88 @@ def test_unique_batch_item_ids(server):
     refused(send(server, header(count=2), same, same), R.INVALID_MESSAGE)
 
 
-def test_undo_refuses_the_whole_request(server):
+@pytest.mark.parametrize("operation", [
+    Operation.CERTIFY, Operation.RE_CERTIFY, Operation.GET_USAGE_ALLOCATION, Operation.POLL])
+def test_what_cannot_be_undone_refuses_the_whole_request(server, operation):
     before = server.send((Operation.LOCATE, []))
-    option = ttlv.enumeration(T.BATCH_ERROR_CONTINUATION_OPTION, UNDO)
-    refused(send(server, header(12, option), batch_item()), R.FEATURE_NOT_SUPPORTED)
+    answer = server.send((Operation.QUERY, [ttlv.enumeration(T.QUERY_FUNCTION, 1)]), (operation, []),
+                         option=UNDO)
+    refused(answer, R.FEATURE_NOT_SUPPORTED)
     assert server.send((Operation.LOCATE, [])) == before
+
+
+def create_items(name, length=128):
+    return (Operation.CREATE, [ttlv.enumeration(T.OBJECT_TYPE, 2), template(
+        attribute("Cryptographic Algorithm", ttlv.enumeration(T.ATTRIBUTE_VALUE, 3)),
+        attribute("Cryptographic Length", ttlv.integer(T.ATTRIBUTE_VALUE, length)),
+        attribute("Cryptographic Usage Mask", ttlv.integer(T.ATTRIBUTE_VALUE, 4)),
+        attribute("Name", name_item(name)))])
+
+
+def test_undo(server):
+    before = server.send((Operation.LOCATE, []))
+    answer = server.send(create_items("one"), (Operation.GET, []), create_items("two", 100),
+                         create_items("three"), option=UNDO, ordered=True)
+    items = items_of(answer)
+    # Undone items keep their payload and have no Result Reason; what is behind the failure is absent.
+    assert [item.find(T.RESULT_STATUS).value for item in items] == [
+        ResultStatus.OPERATION_UNDONE, ResultStatus.OPERATION_UNDONE, ResultStatus.OPERATION_FAILED]
+    assert [item.find(T.RESPONSE_PAYLOAD) is not None for item in items] == [True, True, False]
+    assert [reason(item) for item in items] == [None, None, R.INVALID_FIELD]
+    assert server.send((Operation.LOCATE, [])) == before
+    answer = server.send(create_items("one"), create_items("two"), option=UNDO, ordered=True)
+    assert [item.find(T.RESULT_STATUS).value for item in items_of(answer)] == [0, 0]
+
+
+def authentication(kind, *values):
+    return ttlv.structure(T.AUTHENTICATION, ttlv.structure(
+        T.CREDENTIAL, ttlv.enumeration(T.CREDENTIAL_TYPE, kind),
+        ttlv.structure(T.CREDENTIAL_VALUE, *values)))
+
+
+def test_credentials(server):
+    def ask(version, kind, *values):
+        return send(server, header(version, authentication(kind, *values)), batch_item())
+
+    user, word = ttlv.text(T.USERNAME, "meter"), ttlv.text(T.PASSWORD, "open sesame")
+    serial = ttlv.text(T.DEVICE_SERIAL_NUMBER, "4711")
+    for version in (10, 11, 12, 13, 14):
+        assert reason(items_of(ask(version, 1, user, word))[0]) is None
+        assert reason(items_of(ask(version, 1, user))[0]) is None
+    assert reason(items_of(ask(11, 2, serial, word, ttlv.text(T.MACHINE_IDENTIFIER, "m")))[0]) is None
+    refused(ask(10, 2, serial), R.INVALID_FIELD)  # from 1.1 on
+    refused(ask(12, 1, word), R.INVALID_MESSAGE)  # no Username
+    refused(ask(12, 1, word, user), R.INVALID_MESSAGE)  # out of order
+    refused(ask(12, 1, user, serial), R.INVALID_FIELD)
+    refused(ask(12, 2), R.INVALID_MESSAGE)
+    refused(ask(12, 9), R.INVALID_FIELD)
+
+
+def test_passwords_that_are_asked_for(tmp_path):
+    _, caller = make_engine(tmp_path / "state", passwords={"meter": "open sesame"})
+
+    def ask(*values):
+        return send(caller, header(12, authentication(1, *values)), batch_item())
+
+    user = ttlv.text(T.USERNAME, "meter")
+    assert reason(items_of(ask(user, ttlv.text(T.PASSWORD, "open sesame")))[0]) is None
+    for values in ((user,), (user, ttlv.text(T.PASSWORD, "wrong")), (ttlv.text(T.USERNAME, "other"),)):
+        refused(ask(*values), R.AUTHENTICATION_NOT_SUCCESSFUL)
+
+
+def test_correlation_values_of_1_4(server):
+    mine = ttlv.text(T.CLIENT_CORRELATION_VALUE, "mine 1")
+    head = send(server, header(14, mine), batch_item()).value[0]
+    assert [item.tag for item in head.value] == [
+        T.PROTOCOL_VERSION, T.TIME_STAMP, T.CLIENT_CORRELATION_VALUE, T.SERVER_CORRELATION_VALUE,
+        T.BATCH_COUNT]
+    assert head.find(T.CLIENT_CORRELATION_VALUE).value == "mine 1"
+    server_value = head.find(T.SERVER_CORRELATION_VALUE)
+    again = send(server, header(14, mine, server_value), batch_item()).value[0]
+    assert again.find(T.SERVER_CORRELATION_VALUE).value != server_value.value
+    plain = send(server, header(14), batch_item()).value[0]
+    assert plain.find(T.SERVER_CORRELATION_VALUE) is None
+    refused(send(server, header(13, mine), batch_item()), R.INVALID_FIELD)
 
 
 def test_a_critical_extension_refuses_a_harmless_one_does_not(server):

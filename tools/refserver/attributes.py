@@ -1,7 +1,7 @@
 """The attributes: names, types and rules (KMIP 1.x §3; the table of every attribute's rules)."""
 
 from . import structures as s
-from . import tags
+from . import tags, ttlv
 from .cryptoenums import (
     CryptographicAlgorithm,
     CryptographicUsageMask,
@@ -151,11 +151,17 @@ _RULES = [
 RULES = {rule.name: rule for rule in _RULES}
 
 
+_BY_TAG = {rule.tag: rule for rule in _RULES}
+_VENDOR = "\x1f"  # between a vendor other than x and y, and the attribute's name
+
+
 def rule_for(name, version):
     """The rule of an attribute name in this version, a custom attribute's, or None."""
     rule = RULES.get(name)
     if rule is not None:
         return rule if rule.known(version) else None
+    if _VENDOR in name and version >= 20:
+        return Rule(name, T.ATTRIBUTE_VALUE, None, ALL, "smd*")
     if name.startswith("x-"):
         return Rule(name, T.ATTRIBUTE_VALUE, None, ALL, "smd*")
     if name.startswith("y-"):
@@ -199,6 +205,78 @@ def read_1x(item, version, lenient=False):
         rule.check(value, version, lenient)
         value = value.retag(rule.tag)
     return Given(found.attribute_name, rule, found.attribute_index, value)
+
+
+_VENDOR_ATTRIBUTE = [
+    Field(T.VENDOR_IDENTIFICATION, TEXT_STRING, True),
+    Field(T.ATTRIBUTE_NAME, TEXT_STRING, True),
+    Field(T.ATTRIBUTE_VALUE, tuple(TYPE_NAMES), True),
+]
+_VENDOR_REFERENCE = _VENDOR_ATTRIBUTE[:2]
+
+
+def _vendor_name(vendor, name):
+    """A vendor attribute's name here: x and y are what 1.x writes x-NAME and y-NAME."""
+    return "%s-%s" % (vendor, name) if vendor in ("x", "y") else vendor + _VENDOR + name
+
+
+def read_2x(item, version, lenient=False):
+    """The Givens in a structure that holds attributes, each under its own tag (2.x §4)."""
+    return [_read_2x(sub, version, lenient) for sub in item.value]
+
+
+def read_one_2x(item, version, lenient=False):
+    """The one attribute of a New Attribute or Current Attribute."""
+    if len(item.value) != 1:
+        raise invalid_message("%s holds one attribute, not %d" % (tags.name(item.tag), len(item.value)))
+    return _read_2x(item.value[0], version, lenient)
+
+
+def _read_2x(item, version, lenient):
+    if item.tag == T.ATTRIBUTE:
+        if item.type != STRUCTURE:
+            raise invalid_message("a vendor's Attribute is a Structure")
+        found = parse(item, _VENDOR_ATTRIBUTE, version, lenient)
+        name = _vendor_name(found.vendor_identification, found.attribute_name)
+        value = found.attribute_value
+    else:
+        rule, value = _BY_TAG.get(item.tag), item
+        name = rule.name if rule is not None else tags.name(item.tag)
+    rule = rule_for(name, version)
+    if rule is not None:
+        rule.check(value, version, lenient)
+    return Given(name, rule, None, value)
+
+
+def read_reference(item, version):
+    """(name, Rule or None) of an Attribute Reference: a tag, or a vendor's name."""
+    if item.type == STRUCTURE:
+        found = parse(item, _VENDOR_REFERENCE, version)
+        name = _vendor_name(found.vendor_identification, found.attribute_name)
+        return name, rule_for(name, version)
+    rule = _BY_TAG.get(item.value)
+    if rule is None or not rule.known(version):
+        return tags.name(item.value), None
+    return rule.name, rule
+
+
+def _vendor_parts(name):
+    vendor, _, rest = name.partition(_VENDOR) if _VENDOR in name else name.partition("-")
+    return ttlv.text(T.VENDOR_IDENTIFICATION, vendor), ttlv.text(T.ATTRIBUTE_NAME, rest)
+
+
+def wire_2x(name, value):
+    """The attribute under its own tag, or a vendor's Attribute."""
+    if name in RULES:
+        return value
+    return ttlv.structure(T.ATTRIBUTE, *_vendor_parts(name), value.retag(T.ATTRIBUTE_VALUE))
+
+
+def reference_2x(name):
+    """Attribute Reference."""
+    if name in RULES:
+        return ttlv.enumeration(T.ATTRIBUTE_REFERENCE, RULES[name].tag)
+    return ttlv.structure(T.ATTRIBUTE_REFERENCE, *_vendor_parts(name))
 
 
 def check_mask(value, version):

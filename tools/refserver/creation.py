@@ -7,7 +7,8 @@ from .cryptoenums import HashingAlgorithm
 from .enums import ANY, LinkType, ObjectType
 from .errors import KmipError, Reason, denied, illegal, invalid_field, not_found
 from .managed import Managed
-from .schema import STRUCTURE, TEXT_STRING, Field, parse
+from .schema import STRUCTURE, Field, parse
+from .state import STATELESS
 from .store import NameTaken
 from .structures import APPLICATION_SPECIFIC_INFORMATION, LINK, NAME, USAGE_LIMITS
 from .tags import Tag as T
@@ -16,18 +17,67 @@ _TEMPLATE = [
     Field(T.NAME, STRUCTURE, many=True, fields=NAME),
     Field(T.ATTRIBUTE, STRUCTURE, many=True),
 ]
+# The attributes of a new object: in 1.x, and in 2.x.
 TEMPLATE_ATTRIBUTE = Field(T.TEMPLATE_ATTRIBUTE, STRUCTURE, until=14)
-UNIQUE_IDENTIFIER = Field(T.UNIQUE_IDENTIFIER, TEXT_STRING)
+ATTRIBUTES = Field(T.ATTRIBUTES, STRUCTURE, since=20)
+PROTECTION_STORAGE_MASKS = Field(T.PROTECTION_STORAGE_MASKS, STRUCTURE, since=20)
+OPTIONAL = [TEMPLATE_ATTRIBUTE, ATTRIBUTES, PROTECTION_STORAGE_MASKS]
+REQUIRED = [
+    Field(T.TEMPLATE_ATTRIBUTE, STRUCTURE, True, until=14),
+    Field(T.ATTRIBUTES, STRUCTURE, True, since=20),
+]
+
+
+def attributes_of(ctx, request):
+    """The Given attributes of a request with one Template-Attribute, or Attributes in 2.x."""
+    return read_template(ctx, request.attributes if ctx.version >= 20 else request.template_attribute)
 
 
 def read_template(ctx, item):
-    """The Given attributes of a Template-Attribute (or of none)."""
+    """The Given attributes of a Template-Attribute, or of Attributes in 2.x, or of none.
+
+    What stands there itself wins over what a template named there says (§4.5); several instances add up.
+    """
     if item is None:
         return []
+    if ctx.version >= 20:
+        return attributes.read_2x(item, ctx.version, ctx.lenient)
     found = parse(item, _TEMPLATE, ctx.version, ctx.lenient)
-    if found.name:
-        raise not_found("there is no template %r" % found.name[0].name_value)
-    return [attributes.read_1x(sub, ctx.version, ctx.lenient) for sub in found.attribute]
+    given = [attributes.read_1x(sub, ctx.version, ctx.lenient) for sub in found.attribute]
+    for name in found.name:
+        given = merge(given, _template_named(ctx, name))
+    return given
+
+
+def _template_named(ctx, name):
+    """What a Template of the asker holds."""
+    def find(txn):
+        uid = txn.named(ctx.identity.device, name.name_value, name.name_type)
+        return uid and txn.load(uid)
+
+    if ctx.txn is not None:
+        template = find(ctx.txn)
+    else:  # before the transaction begins
+        with ctx.engine.store.transaction(write=False) as txn:
+            template = find(txn)
+    if template is None or template.object_type != ObjectType.TEMPLATE:
+        raise not_found("there is no template %r" % name.name_value[:64])
+    if template.get("Archive Date") is not None:
+        raise KmipError(Reason.OBJECT_ARCHIVED, "the template is archived")
+    if template.material is None:
+        raise not_found("the template %r is destroyed" % name.name_value[:64])
+    return [attributes.read_1x(sub, ctx.version, ctx.lenient) for sub in template.material.value]
+
+
+def merge(own, common):
+    """What is said for one wins over what is said for all; several instances add up."""
+    names = {attribute.name for attribute in own}
+    merged = own + [attribute for attribute in common if attribute.name not in names or (
+        attribute.rule is not None and attribute.rule.many)]
+    if common:
+        for attribute in merged:
+            attribute.index = None  # indexes of two templates mean nothing together
+    return merged
 
 
 def first(given, name):
@@ -75,12 +125,15 @@ def apply(ctx, managed, given, claims=()):
             managed.add(rule.name, value)
 
 
-def check_value(ctx, managed, rule, value):
-    """The value to store for an attribute that a client sets; errors beyond type and structure."""
+def check_value(ctx, managed, rule, value, replaces=None):
+    """The value to store for an attribute that a client sets; errors beyond type and structure.
+
+    replaces: the instance that it takes the place of.
+    """
     if rule.name == "Cryptographic Usage Mask":
         attributes.check_mask(value.value, ctx.version)
     elif rule.name == "Link":
-        _check_link(ctx, managed, parse(value, LINK, ctx.version, ctx.lenient))
+        _check_link(ctx, managed, parse(value, LINK, ctx.version, ctx.lenient), replaces)
     elif rule.name == "Usage Limits":
         limits = parse(value, USAGE_LIMITS, ctx.version, ctx.lenient)
         if limits.usage_limits_total < 0:
@@ -95,13 +148,15 @@ def check_value(ctx, managed, rule, value):
     return value
 
 
-def _check_link(ctx, managed, link):
+def _check_link(ctx, managed, link, replaces):
     """A Link may only point to an object of the same owner."""
     other = ctx.txn.load(link.linked_object_identifier)
     if other is None:
         raise not_found("the Link points to no object")
     if other.owner != managed.owner:
         raise denied("the Link points to an object that is not %s's" % managed.owner)
+    if replaces is not None and parse(replaces, LINK, ANY).link_type == link.link_type:
+        return
     if link.link_type == LinkType.REPLACEMENT_OBJECT_LINK and managed.links(link.link_type):
         raise illegal("an object has at most one Replacement Object Link")
 
@@ -119,7 +174,7 @@ def finish(ctx, managed, fresh):
         managed.set_value("Fresh", True)
     elif managed.get("Fresh") is None:
         managed.set_value("Fresh", False)
-    if managed.object_type != ObjectType.OPAQUE_OBJECT:
+    if managed.object_type not in STATELESS:
         managed.set_value("Lease Time", ctx.engine.options.lease_seconds)
     if managed.get("Sensitive") is None:
         managed.set_value("Sensitive", False)
@@ -171,7 +226,7 @@ def check_dates(managed):
 
 def _digest(managed):
     """Digest {SHA-256, value, format} over what §3.17 says; None where the value is not known."""
-    if managed.material is None:
+    if managed.material is None or managed.object_type == ObjectType.TEMPLATE:
         return None
     fields = keyblock.read_object(managed.object_type, managed.material, ANY)
     format_ = None

@@ -1,5 +1,7 @@
 """The engine: request bytes and an identity in, response bytes out. It knows no socket."""
 
+import contextlib
+import hmac
 import time
 import uuid
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 from . import message, policy, rollover, state, ttlv
 from .authority import METER_CA, Authority
 from .context import Batch, Context
-from .enums import Operation, State
+from .enums import Operation, ResultStatus, State
 from .errors import KmipError, Reason, invalid_message
 from .message import Answer
 from .operations import OPERATIONS
@@ -125,6 +127,13 @@ class Engine:
             return False
         return True
 
+    def _check_passwords(self, request):
+        known = self.options.passwords
+        for username, password in message.passwords(request.header) if known else ():
+            expected = known.get(username)
+            if expected is None or not hmac.compare_digest((password or "").encode(), expected.encode()):
+                raise KmipError(Reason.AUTHENTICATION_NOT_SUCCESSFUL, "the credential is not accepted")
+
     def _revoked(self, managed):
         now = state.current(managed, self.now())
         return managed.get("Revocation Reason") is not None and now in (
@@ -152,6 +161,7 @@ class Engine:
         try:
             request = message.parse_request(tree)
             self._check_identity(identity)
+            self._check_passwords(request)
         except KmipError as error:
             outcome.close = error.reason == Reason.AUTHENTICATION_NOT_SUCCESSFUL
             return self._refuse(outcome, now, error)
@@ -166,25 +176,48 @@ class Engine:
 
     def _run_batch(self, request, outcome, now):
         batch = Batch.of(request)
-        room = _Room(request, now)
-        for position, item in enumerate(request.items):
-            answer = self._run_item(request, batch, item, outcome.identity, room, position)
-            outcome.answers.append(answer)
-            if batch.halted or (answer.reason is not None and not request.continues):
-                break
+        room = _Room(request, now, self.new_uid)
+        if request.undoes:
+            try:
+                with self.store.transaction() as txn:
+                    self._run_items(request, batch, outcome, room, txn)
+                    if outcome.answers[-1].reason is not None:
+                        raise _Undo
+            except _Undo:
+                room.undo(outcome.answers)
+            except Exception as error:  # the store's
+                self.unexpected(error)
+                self._refuse(outcome, now, KmipError(
+                    Reason.GENERAL_FAILURE, "the server failed internally"))
+                return
+        else:
+            self._run_items(request, batch, outcome, room, None)
         outcome.response = room.response()
 
-    def _run_item(self, request, batch, item, identity, room, position):
-        """Run one item in its own transaction; what does not fit into the answer is undone."""
+    def _run_items(self, request, batch, outcome, room, txn):
+        for position, item in enumerate(request.items):
+            answer = self._run_item(request, batch, item, outcome.identity, room, position, txn)
+            outcome.answers.append(answer)
+            batch.note(answer)
+            if batch.halted or (answer.reason is not None and not request.continues):
+                break
+
+    def _run_item(self, request, batch, item, identity, room, position, txn):
+        """Run one item in its own transaction, or in that of a batch that may be undone.
+
+        What does not fit into the answer is undone.
+        """
         placeholder, halted = batch.placeholder, batch.halted
         try:
             module = self._module(request, item, identity)
             fields = parse(item.request_payload, module.FIELDS, request.version, request.lenient)
             context = Context(self, identity, request, batch, self.now(), item.operation)
-            rule = self.pending.rule_for(request, batch, item.operation)
+            context.txn = txn
+            rule = None if txn else self.pending.rule_for(request, batch, item.operation)
             if rule is None and hasattr(module, "prepare"):
                 module.prepare(context, fields)
-            with self.store.transaction(module.WRITES or rule is not None) as context.txn:
+            with (contextlib.nullcontext(txn) if txn else
+                  self.store.transaction(module.WRITES or rule is not None)) as context.txn:
                 if rule is None:
                     answer = module.run(context, fields)
                 else:
@@ -222,6 +255,10 @@ class Engine:
         """A defect of the server itself; tests replace this to see it."""
 
 
+class _Undo(Exception):
+    """A batch with the option Undo failed: its transaction is rolled back."""
+
+
 class _Room:
     """The response under construction and what of Maximum Response Size is left.
 
@@ -229,14 +266,19 @@ class _Room:
     operation has no effect. Room for the bare errors of later items is kept back.
     """
 
-    def __init__(self, request, now):
+    def __init__(self, request, now, new_value):
         self.request = request
         self.now = now
+        header = request.header
+        # Given to a client that uses correlation values itself (1.4 on).
+        self.correlation = new_value() if (
+            header.client_correlation_value or header.server_correlation_value) else None
         self.items = []
 
     def _message(self, items):
         return message.response(
-            self.request.version, self.now, items, self.request.header.client_correlation_value)
+            self.request.version, self.now, items, self.request.header.client_correlation_value,
+            self.correlation)
 
     def take(self, answer, position):
         items = self.items + [answer.item()]
@@ -258,6 +300,12 @@ class _Room:
         if limit is not None and len(self._message(self.items + [answer.item()])) > limit:
             answer.message = answer.payload = None
         self.items.append(answer.item())
+
+    def undo(self, answers):
+        """What succeeded before the last, failed item is undone."""
+        for position, answer in enumerate(answers[:-1]):
+            answer.status = ResultStatus.OPERATION_UNDONE
+            self.items[position] = answer.item()
 
     def response(self):
         return self._message(self.items)

@@ -11,7 +11,10 @@ class KmipError(Exception):
     reason    a ResultReason
     message   the Result Message; it tells the cause and never holds a secret
     payload   items of a Response Payload that goes with the failure (Check only)
+    in_2      the ResultReason that 2.x has for it, where it is another
     """
+
+    in_2 = None
 
     def __init__(self, reason, message, payload=None):
         super().__init__(message)
@@ -60,7 +63,7 @@ def reason_for(error, version):
     """The Result Reason as this version spells it; a reason it lacks becomes General Failure."""
     reason = error.reason
     if version >= 20:
-        reason = _IN_2.get(reason, reason)
+        reason = error.in_2 or _IN_2.get(reason, reason)
     if not Reason.known(reason, version):
         return Reason.GENERAL_FAILURE
     return reason

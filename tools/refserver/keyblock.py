@@ -47,6 +47,9 @@ OBJECT_FIELDS = {
         Field(T.PRIME_FIELD_SIZE, BIG_INTEGER),
         _KEY_BLOCK_FIELD,
     ],
+    ObjectType.TEMPLATE: [
+        Field(T.ATTRIBUTE, STRUCTURE, True, many=True),
+    ],
     ObjectType.SECRET_DATA: [
         Field(T.SECRET_DATA_TYPE, ENUMERATION, True, enum=SecretDataType),
         _KEY_BLOCK_FIELD,

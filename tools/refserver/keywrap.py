@@ -56,7 +56,7 @@ def _wrapping_key(ctx, information):
     wrapping = ctx.txn.load(information.unique_identifier)
     if wrapping is None:
         raise not_found("there is no such wrapping key")
-    policy.check_object(ctx.identity, wrapping)
+    policy.check_object(ctx.identity, wrapping, ctx.operation)
     if wrapping.object_type != ObjectType.SYMMETRIC_KEY:
         raise illegal("the wrapping key is no Symmetric Key")
     if not wrapping.get("Cryptographic Usage Mask", 0) & Mask.WRAP_KEY:

@@ -2,9 +2,11 @@
 
 from . import ttlv
 from .enums import (
+    ANY,
     AttestationType,
     BatchErrorContinuationOption,
     CredentialType,
+    Operation,
     ResultReason,
     ResultStatus,
 )
@@ -30,6 +32,22 @@ _VERSION = [
     Field(T.PROTOCOL_VERSION_MAJOR, INTEGER, True),
     Field(T.PROTOCOL_VERSION_MINOR, INTEGER, True),
 ]
+CREDENTIALS = {
+    CredentialType.USERNAME_AND_PASSWORD: [
+        Field(T.USERNAME, TEXT_STRING, True),
+        Field(T.PASSWORD, TEXT_STRING),
+    ],
+    CredentialType.DEVICE: [Field(tag, TEXT_STRING) for tag in (
+        T.DEVICE_SERIAL_NUMBER, T.PASSWORD, T.DEVICE_IDENTIFIER, T.NETWORK_IDENTIFIER,
+        T.MACHINE_IDENTIFIER, T.MEDIA_IDENTIFIER)],
+    CredentialType.ATTESTATION: [
+        Field(T.NONCE, STRUCTURE, True, fields=[
+            Field(T.NONCE_ID, BYTE_STRING, True), Field(T.NONCE_VALUE, BYTE_STRING, True)]),
+        Field(T.ATTESTATION_TYPE, ENUMERATION, True, enum=AttestationType),
+        Field(T.ATTESTATION_MEASUREMENT, BYTE_STRING),
+        Field(T.ATTESTATION_ASSERTION, BYTE_STRING),
+    ],
+}
 _CREDENTIAL = [
     Field(T.CREDENTIAL_TYPE, ENUMERATION, True, enum=CredentialType),
     Field(T.CREDENTIAL_VALUE, STRUCTURE, True),
@@ -66,6 +84,9 @@ _REQUEST = [
 ]
 
 MAX_BATCH = 32
+# Their effect is outside this server, or would be: a certificate is out, an allocation may be used.
+NEVER_UNDONE = (
+    Operation.CERTIFY, Operation.RE_CERTIFY, Operation.GET_USAGE_ALLOCATION, Operation.POLL)
 
 
 class Request:
@@ -78,6 +99,7 @@ class Request:
         self.items = items
         self.ordered = bool(header.batch_order_option)
         option = header.batch_error_continuation_option
+        self.undoes = option == BatchErrorContinuationOption.UNDO and len(items) > 1
         self.continues = option == BatchErrorContinuationOption.CONTINUE
         self.offers_asynchronous = bool(header.asynchronous_indicator)
         self.max_response = header.maximum_response_size
@@ -132,8 +154,14 @@ def _check_header(header, items, version):
         raise invalid_message("Maximum Response Size is negative")
     if version < 12 and header.asynchronous_indicator is False:
         raise invalid_message("in KMIP 1.0 and 1.1 a present Asynchronous Indicator must be True")
-    if header.batch_error_continuation_option == BatchErrorContinuationOption.UNDO:
-        raise unsupported("Batch Error Continuation Option Undo is not supported")
+    if header.batch_error_continuation_option == BatchErrorContinuationOption.UNDO and count > 1:
+        for item in items:
+            if item.operation in NEVER_UNDONE:
+                raise unsupported("a batch with %s cannot be undone"
+                                  % Operation(item.operation).name)
+    if header.authentication is not None:
+        for credential in header.authentication.credential:
+            _check_credential(credential, version)
     ids = [item.unique_batch_item_id for item in items]
     if count > 1:
         if None in ids:
@@ -145,6 +173,26 @@ def _check_header(header, items, version):
         if extension is not None and extension.criticality_indicator:
             raise unsupported("the critical Message Extension of %r is not understood"
                               % extension.vendor_identification)
+
+
+def _check_credential(credential, version):
+    """Each credential has the fields of its type; 2.x's are not supported here."""
+    kind = credential.credential_type
+    if kind not in CREDENTIALS:
+        raise unsupported("credentials of type %s are not supported" % CredentialType(kind).name)
+    found = parse(credential.credential_value, CREDENTIALS[kind], version)
+    if kind == CredentialType.DEVICE and not any(vars(found).values()):
+        raise invalid_message("a Device credential holds nothing")
+
+
+def passwords(header):
+    """(Username, Password) of every such credential in a header."""
+    if header.authentication is None:
+        return []
+    found = [parse(each.credential_value, CREDENTIALS[CredentialType.USERNAME_AND_PASSWORD], ANY)
+             for each in header.authentication.credential
+             if each.credential_type == CredentialType.USERNAME_AND_PASSWORD]
+    return [(each.username, each.password) for each in found]
 
 
 class Answer:
@@ -191,7 +239,7 @@ def version_item(version, tag=T.PROTOCOL_VERSION):
     )
 
 
-def response(version, now, items, client_correlation=None):
+def response(version, now, items, client_correlation=None, server_correlation=None):
     """The bytes of a Response Message; `items` are Batch Item Items."""
     header = ttlv.structure(
         T.RESPONSE_HEADER,
@@ -199,6 +247,8 @@ def response(version, now, items, client_correlation=None):
         ttlv.date_time(T.TIME_STAMP, now),
         None if client_correlation is None or version < 14
         else ttlv.text(T.CLIENT_CORRELATION_VALUE, client_correlation),
+        None if server_correlation is None or version < 14
+        else ttlv.text(T.SERVER_CORRELATION_VALUE, server_correlation),
         ttlv.integer(T.BATCH_COUNT, len(items)),
     )
     return ttlv.encode(ttlv.structure(T.RESPONSE_MESSAGE, header, *items))

@@ -19,6 +19,8 @@ class Options:
     asynchronous         {operation's name: rule} of what is answered Pending (see pending.py)
     after_pending        what becomes of the items behind a Pending one: empty, stale, stop or pend
     pending_seconds      how long an asynchronous request, and then its answer, is kept
+    passwords            {username: password}: a Username and Password credential has to be one of them;
+                         where there are none, credentials are read and not relied on
     vendor               what Query tells as Vendor Identification
     """
 
@@ -30,6 +32,7 @@ class Options:
     asynchronous: dict = field(default_factory=dict)
     after_pending: str = "empty"
     pending_seconds: int = 7 * 86400
+    passwords: dict = field(default_factory=dict)
     vendor: str = "kmip_lite reference server"
 
     @classmethod

@@ -182,6 +182,13 @@ class Transaction(PendingRows):
         except sqlite3.IntegrityError:
             raise NameTaken
 
+    def named(self, owner, value, kind):
+        """The UID of an owner's object with this Name, or None."""
+        row = self._db.execute(
+            "SELECT uid FROM names WHERE owner = ? AND value = ? AND type = ?",
+            (owner, value, int(kind))).fetchone()
+        return row and row[0]
+
     def uids_of(self, owner):
         """The UIDs of an owner's objects, oldest first."""
         rows = self._db.execute(

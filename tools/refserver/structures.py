@@ -39,6 +39,8 @@ def _enum(tag, enum, **options):
     return Field(tag, ENUMERATION, enum=enum, **options)
 
 
+# In 2.x also ID Placeholder and the like (Enumeration) or the nth UID of the batch (Integer).
+UNIQUE_IDENTIFIER = Field(T.UNIQUE_IDENTIFIER, (TEXT_STRING, ENUMERATION, INTEGER))
 NAME = [Field(T.NAME_VALUE, TEXT_STRING, True), _enum(T.NAME_TYPE, NameType, required=True)]
 LINK = [
     _enum(T.LINK_TYPE, LinkType, required=True),

@@ -26,7 +26,7 @@ def all_attributes(ctx, managed):
         for index, item in managed.attributes.get(name, ()):
             found.append((name, index, _trim(item, rule, ctx.version)))
     for name in sorted(managed.attributes):
-        if name not in RULES:
+        if name not in RULES and attributes.rule_for(name, ctx.version) is not None:
             found.extend((name, index, item) for index, item in managed.attributes[name])
     return found
 

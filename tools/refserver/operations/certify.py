@@ -3,15 +3,15 @@
 from .. import certificates, creation, issuing, keyblock, keyformats, ttlv
 from ..enums import ANY, LinkType, ObjectType, Operation
 from ..errors import denied, invalid_message
-from ..schema import TEXT_STRING, Field
+from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.CERTIFY
 WRITES = True
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     *issuing.REQUEST_FIELDS,
-    creation.TEMPLATE_ATTRIBUTE,
+    *creation.OPTIONAL,
 ]
 
 
@@ -20,7 +20,7 @@ def run(ctx, request):
     if public.object_type != ObjectType.PUBLIC_KEY:
         raise denied("only a Public Key can be certified")
     issuing.check_usable(ctx, public, "public key")
-    given = creation.read_template(ctx, request.template_attribute)
+    given = creation.attributes_of(ctx, request)
     signing_request = issuing.read_request(ctx, request)
     if not issuing.check_type(given) and signing_request is None:
         raise invalid_message("neither a Certificate Request nor a Certificate Type is given")

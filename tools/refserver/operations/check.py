@@ -3,13 +3,14 @@
 from .. import attributes, ttlv
 from ..enums import Operation
 from ..errors import KmipError, Reason, illegal, invalid_field
-from ..schema import INTEGER, INTERVAL, LONG_INTEGER, TEXT_STRING, Field
+from ..schema import INTEGER, INTERVAL, LONG_INTEGER, Field
+from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.CHECK
 WRITES = False
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     Field(T.USAGE_LIMITS_COUNT, LONG_INTEGER),
     Field(T.CRYPTOGRAPHIC_USAGE_MASK, INTEGER),
     Field(T.LEASE_TIME, INTERVAL),

@@ -7,14 +7,14 @@ from ..cryptoenums import CryptographicAlgorithm as A
 from ..cryptoenums import KeyFormatType
 from ..enums import ObjectType, Operation
 from ..errors import invalid_field, missing
-from ..schema import ENUMERATION, STRUCTURE, Field
+from ..schema import ENUMERATION, Field
 from ..tags import Tag as T
 
 OPERATION = Operation.CREATE
 WRITES = True
 FIELDS = [
     Field(T.OBJECT_TYPE, ENUMERATION, True, enum=ObjectType),
-    Field(T.TEMPLATE_ATTRIBUTE, STRUCTURE, True, until=14),
+    *creation.REQUIRED,
 ]
 
 _HMAC = {
@@ -46,15 +46,15 @@ def run(ctx, request):
         raise invalid_field("Create makes Symmetric Keys only")
     policy.check_new_object(ctx.identity, ObjectType.SYMMETRIC_KEY)
     managed = creation.new(ctx, ObjectType.SYMMETRIC_KEY, None)
-    creation.apply(ctx, managed, creation.read_template(ctx, request.template_attribute))
+    creation.apply(ctx, managed, creation.attributes_of(ctx, request))
     for name in ("Cryptographic Algorithm", "Cryptographic Usage Mask"):
         if managed.get(name) is None:
             raise missing("%s is required" % name)
     algorithm, stated = managed.get("Cryptographic Algorithm"), managed.get("Cryptographic Length")
-    length = _length(algorithm, stated)
+    length = wanted_length(algorithm, stated)
     managed.set_value("Cryptographic Length", length)
     managed.material = ttlv.structure(T.SYMMETRIC_KEY, keyblock.build(
-        KeyFormatType.RAW, _key(algorithm, length), algorithm, length))
+        KeyFormatType.RAW, new_key(algorithm, length), algorithm, length))
     creation.finish(ctx, managed, fresh=True)
     return [
         ttlv.enumeration(T.OBJECT_TYPE, ObjectType.SYMMETRIC_KEY),
@@ -63,7 +63,8 @@ def run(ctx, request):
     ]
 
 
-def _length(algorithm, stated):
+def wanted_length(algorithm, stated):
+    """The Cryptographic Length stated, if it is one of the algorithm's; the server's choice if none is."""
     if algorithm not in LENGTHS:
         raise invalid_field("symmetric keys of algorithm %s are not made here"
                             % A(algorithm).name)
@@ -75,7 +76,8 @@ def _length(algorithm, stated):
     return stated
 
 
-def _key(algorithm, length):
+def new_key(algorithm, length):
+    """Random bytes for a symmetric key."""
     if algorithm not in DES:
         return secrets.token_bytes(length // 8)
     seven_bits = (byte & 0xFE for byte in secrets.token_bytes(length // 7))

@@ -3,6 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from .. import creation, keyblock, keyformats, policy, ttlv
+from ..attributes import Given
 from ..cryptoenums import CryptographicAlgorithm, KeyFormatType
 from ..enums import LinkType, ObjectType, Operation
 from ..errors import invalid_field, missing
@@ -12,22 +13,29 @@ from ..tags import Tag as T
 
 OPERATION = Operation.CREATE_KEY_PAIR
 WRITES = True
-FIELDS = [
-    Field(T.COMMON_TEMPLATE_ATTRIBUTE, STRUCTURE, until=14),
-    Field(T.PRIVATE_KEY_TEMPLATE_ATTRIBUTE, STRUCTURE, until=14),
-    Field(T.PUBLIC_KEY_TEMPLATE_ATTRIBUTE, STRUCTURE, until=14),
-]
+_IN_1 = (T.COMMON_TEMPLATE_ATTRIBUTE, T.PRIVATE_KEY_TEMPLATE_ATTRIBUTE, T.PUBLIC_KEY_TEMPLATE_ATTRIBUTE)
+_IN_2 = (T.COMMON_ATTRIBUTES, T.PRIVATE_KEY_ATTRIBUTES, T.PUBLIC_KEY_ATTRIBUTES)
+_MASKS = (T.COMMON_PROTECTION_STORAGE_MASKS, T.PRIVATE_PROTECTION_STORAGE_MASKS,
+          T.PUBLIC_PROTECTION_STORAGE_MASKS)
+FIELDS = [Field(tag, STRUCTURE, until=14) for tag in _IN_1] + [
+    Field(tag, STRUCTURE, since=20) for tag in _IN_2 + _MASKS]
 
 RSA_LENGTHS = (1024, 2048, 3072, 4096)
 
 
+def read(ctx, request):
+    """What is given for the private and for the public key."""
+    common, private, public = [
+        creation.read_template(ctx, getattr(request, tag.name.lower()))
+        for tag in (_IN_2 if ctx.version >= 20 else _IN_1)]
+    # Each its own: two objects must not share a Given.
+    again = [Given(each.name, each.rule, each.index, each.value) for each in common]
+    return creation.merge(private, common), creation.merge(public, again)
+
+
 def prepare(ctx, request):
     """Read the templates and make the keys, which may take seconds: before the transaction."""
-    common, private, public = [
-        creation.read_template(ctx, item) for item in (
-            request.common_template_attribute, request.private_key_template_attribute,
-            request.public_key_template_attribute)]
-    private, public = _merge(private, common), _merge(public, common)
+    private, public = read(ctx, request)
     for given in (private, public):
         for name in ("Cryptographic Algorithm", "Cryptographic Usage Mask"):
             if creation.first(given, name) is None:
@@ -39,13 +47,6 @@ def prepare(ctx, request):
         if values[0] != values[1]:
             raise invalid_field("%s differs between the two keys" % name)
     ctx.prepared = private, public, _generate(ctx, private)
-
-
-def _merge(own, common):
-    """What is said for one key wins over what is said for both; several instances add up."""
-    names = {attribute.name for attribute in own}
-    return own + [attribute for attribute in common if attribute.name not in names or (
-        attribute.rule is not None and attribute.rule.many)]
 
 
 def _generate(ctx, given):
@@ -74,39 +75,46 @@ def _generate(ctx, given):
                         % CryptographicAlgorithm(algorithm).name)
 
 
+def like(key):
+    """A new private key of the kind and length of a public key; None where that is None."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return rsa.generate_private_key(65537, key.key_size)
+    return key and ec.generate_private_key(key.curve)
+
+
 def run(ctx, request):
     private_given, public_given, key = ctx.prepared
     policy.check_new_object(ctx.identity, ObjectType.PRIVATE_KEY)
-    is_rsa = isinstance(key, rsa.RSAPrivateKey)
-    length = keyformats.describe(key)[1]
-    private = _half(ctx, ObjectType.PRIVATE_KEY, T.PRIVATE_KEY, private_given, length,
-                    KeyFormatType.PKCS1 if is_rsa else KeyFormatType.ECPRIVATEKEY,
-                    lambda form: keyformats.private_material(key, form))
-    public = _half(ctx, ObjectType.PUBLIC_KEY, T.PUBLIC_KEY, public_given, length,
-                   KeyFormatType.PKCS1 if is_rsa else KeyFormatType.X509,
-                   lambda form: keyformats.public_material(key.public_key(), form))
+    private = half(ctx, ObjectType.PRIVATE_KEY, private_given, key)
+    public = half(ctx, ObjectType.PUBLIC_KEY, public_given, key)
     private.link(LinkType.PUBLIC_KEY_LINK, public.uid)
     public.link(LinkType.PRIVATE_KEY_LINK, private.uid)
     creation.finish(ctx, public, fresh=True)
     creation.finish(ctx, private, fresh=True)  # last: the ID Placeholder is the private key
+    return uids(private, public)
+
+
+def uids(private, public):
+    """The payload of the answer."""
     return [
         ttlv.text(T.PRIVATE_KEY_UNIQUE_IDENTIFIER, private.uid),
         ttlv.text(T.PUBLIC_KEY_UNIQUE_IDENTIFIER, public.uid),
     ]
 
 
-def _half(ctx, object_type, tag, given, length, format_, material):
+def half(ctx, object_type, given, key, algorithm=None):
+    """The private or the public object of a pair, not yet stored."""
+    is_rsa = isinstance(key, rsa.RSAPrivateKey)
     managed = creation.new(ctx, object_type, None)
-    creation.apply(ctx, managed, _reindexed(given))
-    algorithm = managed.get("Cryptographic Algorithm")
+    creation.apply(ctx, managed, given)
+    algorithm = managed.get("Cryptographic Algorithm", algorithm)
+    length = keyformats.describe(key)[1]
     managed.set_value("Cryptographic Length", length)
-    managed.material = ttlv.structure(
-        tag, keyblock.build(format_, material(format_), algorithm, length))
+    if object_type == ObjectType.PRIVATE_KEY:
+        form = KeyFormatType.PKCS1 if is_rsa else KeyFormatType.ECPRIVATEKEY
+        tag, material = T.PRIVATE_KEY, keyformats.private_material(key, form)
+    else:
+        form = KeyFormatType.PKCS1 if is_rsa else KeyFormatType.X509
+        tag, material = T.PUBLIC_KEY, keyformats.public_material(key.public_key(), form)
+    managed.material = ttlv.structure(tag, keyblock.build(form, material, algorithm, length))
     return managed
-
-
-def _reindexed(given):
-    """Indexes of two merged templates mean nothing together."""
-    for attribute in given:
-        attribute.index = None
-    return given

@@ -4,14 +4,14 @@ from .. import keyblock, keyformats, keywrap, state, ttlv
 from ..cryptoenums import KeyCompressionType, KeyFormatType, KeyWrapType
 from ..enums import ANY, ObjectType, Operation
 from ..errors import KmipError, Reason, denied, illegal, unsupported
-from ..schema import ENUMERATION, STRUCTURE, TEXT_STRING, Field, parse
-from ..structures import KEY_WRAPPING_SPECIFICATION
+from ..schema import ENUMERATION, STRUCTURE, Field, parse
+from ..structures import KEY_WRAPPING_SPECIFICATION, UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.GET
 WRITES = True  # Fresh becomes False
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     Field(T.KEY_FORMAT_TYPE, ENUMERATION, enum=KeyFormatType),
     Field(T.KEY_WRAP_TYPE, ENUMERATION, since=14, enum=KeyWrapType),
     Field(T.KEY_COMPRESSION_TYPE, ENUMERATION, enum=KeyCompressionType),

@@ -2,12 +2,12 @@
 
 from .. import ttlv, view
 from ..enums import Operation
-from ..schema import TEXT_STRING, Field
+from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.GET_ATTRIBUTE_LIST
 WRITES = False
-FIELDS = [Field(T.UNIQUE_IDENTIFIER, TEXT_STRING)]
+FIELDS = [UNIQUE_IDENTIFIER]
 
 
 def run(ctx, request):

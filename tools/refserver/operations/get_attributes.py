@@ -4,12 +4,13 @@ from .. import ttlv, view
 from ..enums import Operation
 from ..errors import invalid_message
 from ..schema import TEXT_STRING, Field
+from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.GET_ATTRIBUTES
 WRITES = False
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     Field(T.ATTRIBUTE_NAME, TEXT_STRING, many=True, until=14),
 ]
 

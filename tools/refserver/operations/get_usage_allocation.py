@@ -5,13 +5,14 @@ from ..attributes import KEYS
 from ..cryptoenums import CryptographicUsageMask as M
 from ..enums import Operation, State
 from ..errors import denied, illegal, invalid_field
-from ..schema import LONG_INTEGER, TEXT_STRING, Field
+from ..schema import LONG_INTEGER, Field
+from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.GET_USAGE_ALLOCATION
 WRITES = True
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     Field(T.USAGE_LIMITS_COUNT, LONG_INTEGER, True),
 ]
 

@@ -64,7 +64,7 @@ def _capabilities(ctx):
         ttlv.boolean(T.STREAMING_CAPABILITY, False),
         ttlv.boolean(T.ASYNCHRONOUS_CAPABILITY, True),
         ttlv.boolean(T.ATTESTATION_CAPABILITY, False),
-        ttlv.boolean(T.BATCH_UNDO_CAPABILITY, False) if newer else None,
+        ttlv.boolean(T.BATCH_UNDO_CAPABILITY, True) if newer else None,
         ttlv.boolean(T.BATCH_CONTINUE_CAPABILITY, True) if newer else None,
         ttlv.enumeration(T.UNWRAP_MODE, UnwrapMode.NOT_PROCESSED),
         ttlv.enumeration(T.DESTROY_ACTION, DestroyAction.KEY_MATERIAL_DELETED),

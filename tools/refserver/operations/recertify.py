@@ -8,16 +8,17 @@ certificate at the end of the chain of Replacement Object Links is the one to re
 from .. import certificates, creation, issuing, ttlv
 from ..enums import LinkType, ObjectType, Operation
 from ..errors import denied, invalid_field, invalid_message
-from ..schema import INTERVAL, TEXT_STRING, Field
+from ..schema import INTERVAL, Field
+from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.RE_CERTIFY
 WRITES = True
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     *issuing.REQUEST_FIELDS,
     Field(T.OFFSET, INTERVAL),
-    creation.TEMPLATE_ATTRIBUTE,
+    *creation.OPTIONAL,
 ]
 
 # Of the existing certificate, not copied: set anew, computed from the new one, or never set (§4.8).
@@ -35,7 +36,7 @@ _NOT_COPIED = frozenset((
 def run(ctx, request):
     old = ctx.find(request.unique_identifier)
     _check(ctx, old)
-    given = creation.read_template(ctx, request.template_attribute)
+    given = creation.attributes_of(ctx, request)
     issuing.check_type(given)
     activation, deactivation = _dates(ctx, old, request.offset, given)
     old_certificate = certificates.load(old.material.find(T.CERTIFICATE_VALUE).value)

@@ -1,6 +1,6 @@
 """Register (KMIP 1.x §4.3)."""
 
-from .. import certificates, creation, keyblock, keyformats, policy, ttlv
+from .. import attributes, certificates, creation, keyblock, keyformats, policy, ttlv
 from ..cryptoenums import CryptographicAlgorithm, KeyFormatType
 from ..enums import CertificateType, ObjectType, Operation
 from ..errors import invalid_field, invalid_message, missing, unsupported
@@ -13,7 +13,7 @@ OPERATION = Operation.REGISTER
 WRITES = True
 FIELDS = [
     Field(T.OBJECT_TYPE, ENUMERATION, True, enum=ObjectType),
-    Field(T.TEMPLATE_ATTRIBUTE, STRUCTURE, True, until=14),
+    *creation.REQUIRED,
 ] + [Field(tag, STRUCTURE) for tag in OBJECT_TAGS.values()]
 
 # A client may state these; they must then be what the object says.
@@ -32,11 +32,13 @@ def run(ctx, request):
     material = _material(request, object_type)
     fields = keyblock.read_object(object_type, material, ctx.version, ctx.lenient)
     managed = creation.new(ctx, object_type, material)
-    given = creation.read_template(ctx, request.template_attribute)
+    given = creation.attributes_of(ctx, request)
     block = getattr(fields, "key_block", None)
     if block is not None:
         given += keyblock.inner_attributes(block, ctx.version, ctx.lenient)
     creation.apply(ctx, managed, given, claims=_CLAIMS)
+    if object_type == ObjectType.TEMPLATE:
+        _template(ctx, managed, fields)
     if object_type == ObjectType.CERTIFICATE:
         _certificate(managed, fields)
     elif block is not None:
@@ -62,6 +64,16 @@ def _material(request, object_type):
     if object_type not in present:
         raise invalid_message("Register lacks the object, or it is not of the Object Type named")
     return present[object_type]
+
+
+def _template(ctx, managed, fields):
+    """A Template has a Name, and holds nothing but what a client may set (§2.2.6)."""
+    if not managed.names():
+        raise missing("a Template needs a Name")
+    for item in fields.attribute:
+        given = attributes.read_1x(item, ctx.version, ctx.lenient)
+        if given.rule is None or not given.rule.set:
+            raise invalid_field("a Template cannot hold %r" % given.name)
 
 
 def _certificate(managed, fields):

@@ -3,14 +3,14 @@
 from .. import state, ttlv
 from ..enums import Operation
 from ..errors import invalid_field, missing
-from ..schema import DATE_TIME, STRUCTURE, TEXT_STRING, Field, parse
-from ..structures import REVOCATION_REASON
+from ..schema import DATE_TIME, STRUCTURE, Field, parse
+from ..structures import REVOCATION_REASON, UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
 OPERATION = Operation.REVOKE
 WRITES = True
 FIELDS = [
-    Field(T.UNIQUE_IDENTIFIER, TEXT_STRING),
+    UNIQUE_IDENTIFIER,
     Field(T.REVOCATION_REASON, STRUCTURE, True),
     Field(T.COMPROMISE_OCCURRENCE_DATE, DATE_TIME),
 ]
