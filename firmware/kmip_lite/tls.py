@@ -166,6 +166,6 @@ def wrap(timed, context, server_name, timeout):
     timed.until = ticks_add(ticks_ms(), int(timeout * 1000))
     try:
         return Stream(timed, context.wrap_socket(timed, server_hostname=server_name), timeout)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         timed.close()
-        raise explain(error)
+        raise error if isinstance(error, MemoryError) else explain(error)

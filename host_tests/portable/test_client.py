@@ -197,6 +197,8 @@ def test_a_request_that_cannot_be_sent():
     for call in (
         lambda: kmip.get("x" * 400),
         lambda: kmip.get_usage_allocation("x", 1 << 64),
+        lambda: kmip.get_usage_allocation("x", 0),
+        lambda: kmip.get_usage_allocation("x", -1),
         lambda: kmip.get("x", wrap_type=1),
     ):
         raises(TTLVError, call)

@@ -12,12 +12,15 @@ _TAG_USAGE_LIMITS_COUNT = const(0x420096)
 OP = 0x11
 
 
-def request(e, version, uid=None, count=0):
-    """Write the payload: `count` in the key's own Usage Limits Unit, up to 63 bits.
+def request(e, version, uid, count):
+    """Write the payload: `count` in the key's own Usage Limits Unit, 1 to 63 bits; `uid` None is the
+    ID Placeholder.
 
     A success grants the whole count, and the server counts it as used; the answer is the key's
     Unique Identifier and says nothing of what remains. Refused: Permission Denied (1.x), Usage Limit
     Exceeded (2.x).
     """
     write_uid(e, version, uid)
+    if count < 1:
+        e.fail("nothing to allocate")
     e.long_integer(_TAG_USAGE_LIMITS_COUNT, count)
