@@ -26,6 +26,7 @@ _CLOSE_REQUEST = const(4)
 _CHANGE_CIPHER_SPEC = const(20)  # TLS's types of records
 _APPLICATION_DATA = const(23)
 _TURN = const(64)  # reads of the socket, two a record, before others have their turn
+_SHAKING = const(2)  # the same within a handshake, where each record can mean long arithmetic
 
 
 class Stream:
@@ -51,8 +52,14 @@ class Stream:
 
     async def write(self, buf):
         """Write all of `buf`; gives its length."""
-        self._writer.write(buf)
-        await self._writer.drain()
+        writer = self._writer
+        writer.write(buf)
+        try:
+            await writer.drain()
+        except OSError:
+            if not hasattr(writer, "transport"):
+                raise
+            # CPython's knows only that the connection is lost: the read that follows tells why.
         return len(buf)
 
     async def readinto(self, buf):
@@ -91,7 +98,7 @@ class _Under(io.IOBase):
         self._sock = None
         self._poll = select.poll()
         self._polled = select.POLLIN
-        self._turn = _TURN
+        self._turn = _SHAKING
         self._head = bytearray(5)  # of a record: type, version, length
         self._have = 0
         self._left = 0
@@ -138,7 +145,7 @@ class _Under(io.IOBase):
 
     def ioctl(self, request, argument):
         if request == _POLL_REQUEST:
-            self._turn = _TURN
+            self._turn = _TURN if self.over else _SHAKING
             if argument != self._polled:
                 self._polled = argument
                 self._poll.modify(self._sock, argument)

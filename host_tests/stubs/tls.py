@@ -15,7 +15,7 @@ _RECORD = 16384
 
 
 class SSLContext(ssl.SSLContext):
-    """asyncio takes it, too: what goes wrong in TLS is raised as MicroPython does by the _Object itself."""
+    """asyncio takes it, too: the errors of TLS have MicroPython's numbers from the _Object on."""
 
     verify_callback = None
 
@@ -46,10 +46,8 @@ def _as_micropython(method):
             return method(*args, **kwargs)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
-        except ssl.SSLCertVerificationError as error:
-            raise ValueError(str(error)) from error
-        except ssl.SSLError as error:
-            raise OSError(-30592 if "ALERT" in str(error) else -1, str(error)) from error
+        except ssl.SSLError as error:  # and raised as one again, which is what asyncio looks for
+            raise ssl.SSLError(-30592 if "ALERT" in str(error) else -1, str(error)) from error
 
     return call
 
@@ -95,8 +93,10 @@ class _Stream:
             except ssl.SSLWantReadError:
                 self._flush()
                 self._fill()
-            except (OSError, ValueError):
+            except ssl.SSLError as error:
                 self._flush()
+                if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                    raise ValueError(error.args[1]) from error
                 raise
             else:
                 self._flush()
