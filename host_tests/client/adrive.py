@@ -15,6 +15,7 @@ from drive import error_of, plain, unhex
 
 from kmip_lite import tls
 from kmip_lite.aclient import AsyncClient, connect
+from meter.aworld import post
 
 _TICK = 10  # ms
 
@@ -54,6 +55,11 @@ async def call(client, step):
         return not any(client.buf)
     if verb == "fill":  # a request of so many bytes
         return await client.register(8, bytes(args[0]))
+    if verb == "closed":  # by another task, while a call waits
+        waiting = asyncio.create_task(client.get("id-1"))
+        await asyncio.sleep(args[0])
+        client.close()
+        return await waiting
     return await getattr(client, verb)(*unhex(args), **{key: unhex(kwargs[key]) for key in kwargs})
 
 
@@ -84,6 +90,10 @@ async def one(job, ticker):
     cancel = list(job.get("cancel", ())) + [None] * 10
     identity = (unhex(job["cert"]), unhex(job["key"])) if job.get("cert") else ()
     context = tls.context([unhex(anchor) for anchor in job["anchors"]], *identity)
+    if "post" in job:
+        address = (job.get("host", "127.0.0.1"), job["port"], job["name"], job.get("timeout", 10))
+        posting = post(address, context, job["post"], b"body")
+        return [await timed(ticker, posting, cancel.pop(0))]
     made = []
     address = (job.get("host", "127.0.0.1"), job["port"], context, job["name"], job.get("timeout", 10))
 
@@ -122,7 +132,8 @@ def run(job):
     """The results of each client, a list each, and then how many files are left open.
 
     `job` as drive.run() has it, and: `clients`, how many at once; `cancel`, a list of seconds after which
-    the connecting, the first call, the second ... is cancelled, None for not.
+    the connecting, the first call, the second ... is cancelled, None for not; `before`, how many more
+    connections to make first; `post`, a path to post to instead of all that.
     """
     if sys.implementation.name == "micropython":
         asyncio.new_event_loop()

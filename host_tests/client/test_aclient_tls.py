@@ -236,6 +236,12 @@ def test_a_batch(runtime, pki):
     assert results[2]["value"]["value"] == {"hex": KEY.hex()}
 
 
+def test_closed_by_another_task(runtime, pki):
+    failed = closed(exchange(runtime, pki, silent, ["closed", [0.2], {}]))
+    assert failed["os"] and failed["errno"] != errno.ETIMEDOUT and failed["seconds"] < 0.2 + SLACK, failed
+    ticked(runtime, "a call whose connection is closed", failed)
+
+
 # ---- several at once ----
 
 
@@ -551,3 +557,51 @@ def test_cancelled_in_the_answer(runtime, pki):
 
 def test_cancelled_in_a_batch(runtime, pki):
     call_cancelled(runtime, pki, silent, ["batch", [GET, GET], {}])
+
+
+# ---- the billing end point's POST ----
+
+
+def posted(runtime, pki, *answer, pause=0, **more):
+    """The result of a POST to a server that sends these pieces, and what it was sent."""
+    sent = []
+
+    def behave(sock):
+        data = b""
+        while not data.endswith(b"\r\n\r\nbody"):
+            data += sock.recv(4096)
+        sent.append(data)
+        for piece in answer:
+            sock.sendall(piece)
+            server.pause(pause)
+        if "cancel" not in more and "timeout" not in more:
+            cut(sock, "end")
+
+    with kit.Server(behave, kit.server_context(pki.server, pki.ca)) as server:
+        (result,) = runtime.one(pki.job(server.port, post="/reports", **more))
+        assert server.gone.wait(1)
+    assert sent == [b"POST /reports HTTP/1.1\r\nHost: kmip.test\r\nContent-Length: 4\r\n"
+                    b"Connection: close\r\n\r\nbody"]
+    return result
+
+
+def test_post(runtime, pki):
+    line = b"HTTP/1.1 204 No Content\r\n"
+    for pieces in ([line + b"\r\n"], [bytes([byte]) for byte in line], [b"HTTP/1.0 204\r\n"]):
+        assert posted(runtime, pki, *pieces)["value"] == 204
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"HTTP/1.1 20", b"HTTP/1.1 204 No Content", b"220 mail.example ESMTP\r\n", b"HTTP/1.1 abc x\r\n",
+    b"HTTP/1.1\r\n", bytes(10000)])
+def test_post_without_an_http_answer(runtime, pki, data):
+    result = posted(runtime, pki, data)
+    assert result["os"] and not result["refused"], result
+
+
+def test_post_to_a_server_that_takes_its_time(runtime, pki):
+    for pieces in ((), [b"H"] * 60):
+        result = posted(runtime, pki, *pieces, pause=0.05, timeout=TIMEOUT)
+        assert result["errno"] == errno.ETIMEDOUT and TIMEOUT - 0.1 < result["seconds"] < TIMEOUT + SLACK
+        ticked(runtime, "a POST without an answer", result)
+    given_up(runtime, posted(runtime, pki, cancel=[0.2]))
