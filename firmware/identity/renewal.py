@@ -30,7 +30,7 @@ _KEPT = const(8)  # refused certificates that are remembered
 _REJECTS = const(2)  # certificates rejected in a row before the key is changed as well
 _PATIENCE = const(3)  # refusals in a row before another way is tried
 _UNHEARD = const(4)  # silence counts so much less than a refusal
-_UNFETCHED = const(10)  # refusals in a row before an issued certificate is given up
+_DEARER = const(4)  # times as long is waited for what costs a certificate at each try
 _YEAR = const(31536000)
 _ENDLESS = const(200)  # years: a life as long as this has no end (RFC 5280, 4.1.2.5)
 
@@ -50,7 +50,8 @@ TABLE = (
     ("ASKED", "unwanted", "KEYED", "_other_way"),
     ("ASKED", "nothing", "KEYED", "_nothing"),
     ("ASKED", "lost", "ASKED", "_later"),
-    ("ASKED", "unfindable", "ASKED", "_unfindable"),
+    ("ASKED", "unfindable", "ASKED", "_later"),
+    ("ASKED", "unknowable", "KEYED", "_later"),
     ("ASKED", "offline", "ASKED", "_later"),
     ("ASKED", "turned away", "ASKED", "_turned_away"),
     ("ASKED", "unusable", "STABLE", "_abandon"),
@@ -64,6 +65,7 @@ TABLE = (
     ("PENDING", "late", "ASKED", "_not_pending"),
     ("ISSUED", "delivered", "STAGED", "_stage"),
     ("ISSUED", "refused", "ISSUED", "_unfetched"),
+    ("ISSUED", "gone", "STABLE", "_reject"),
     ("ISSUED", "offline", "ISSUED", "_later"),
     ("ISSUED", "lost", "ISSUED", "_later"),
     ("ISSUED", "turned away", "ISSUED", "_turned_away"),
@@ -72,6 +74,7 @@ TABLE = (
     ("STAGED", "offline", "STAGED", "_later"),
     ("STAGED", "turned away", "STAGED", "_turned_away"),
     ("STAGED", "refused", "STAGED", "_unfetched"),
+    ("STAGED", "gone", "STABLE", "_reject"),
     ("STAGED", "bad", "STABLE", "_reject"),
     ("STAGED", "damaged", "ISSUED", "_later"),
     ("TRIAL", "unknown", "TRIAL", "_later"),
@@ -79,6 +82,14 @@ TABLE = (
     ("TRIAL", "roll back", "STABLE", "_reject"),
     ("TRIAL", "both refused", "KEYED", "_start_over"),
     ("TRIAL", "damaged", "ISSUED", "_later"),
+)
+
+# In this state, this event so often in a row is that event. Where the server does not let us look for what
+# may have been issued, asking again risks one certificate too many, but no more.
+AFTER = (
+    ("ASKED", "unfindable", 7, "unknowable"),
+    ("ISSUED", "refused", 10, "gone"),
+    ("STAGED", "refused", 10, "gone"),
 )
 
 
@@ -140,9 +151,11 @@ class Agent:
         # begin at none each time, or it would never lose patience.
         self._event = "turned away"
         self._repeats = urandom(1)[0] % _PATIENCE
-        self._verdict = ""  # what the trial would come to, how often in a row, and since when
+        self._verdict = ""  # what the trial would come to, how often in a row, and for how long
         self._verdicts = 0
-        self._since = 0
+        self._lasted = 0
+        self._judged = 0
+        self._waited = 0
         self._doubts = 0  # reports in a row that were refused
         self._swap = False  # connect with the other identity than the mode's own
         self.asynchronous = asynchronous  # offered with what is asked
@@ -226,7 +239,7 @@ class Agent:
         """What is to be done now: a word for the runner, or "" when it is to wait. Raises OSError as
         event() does."""
         now = self.clock.now()
-        if self._wake - now > self._retry_most:
+        if self._wake - now > _DEARER * self._retry_most:
             self._wake = now + self._retry_most  # the clock went back
         if now < self._wake:
             return ""
@@ -258,7 +271,7 @@ class Agent:
     def sleep(self):
         """Seconds until job() can have something to say."""
         now = self.clock.now()
-        until = min(self._wake, now + self._retry_most)
+        until = min(self._wake, now + _DEARER * self._retry_most)
         if self.state == "STABLE" and not self.slots.state.get("wanted") and self._doubts < _PATIENCE:
             until = max(until, self.due_at())
         return max(0, until - now)
@@ -352,6 +365,9 @@ class Agent:
         if event != "send" and event != "keyed":  # those lie between one refusal and the next
             self._repeats = self._repeats + 1 if event == self._event else 1
             self._event = event
+        for row in AFTER:
+            if row[0] == state["state"] and row[1] == event and self._repeats >= row[2]:
+                event = row[3]
         for row in TABLE:
             if row[0] == state["state"] and row[1] == event:
                 break
@@ -360,8 +376,9 @@ class Agent:
             self._log("renewal: %s, and %s means nothing there" % (state["state"], event))
             return
         try:
-            went = getattr(self, row[3])(value) if row[3] else None
-            state["state"] = went or row[2]
+            if row[3]:
+                getattr(self, row[3])(value)
+            state["state"] = row[2]
             if state != before:
                 # A key that is no longer wanted here must not stay in the older record.
                 slots.commit(scrub="key" in before and "key" not in state)
@@ -387,10 +404,10 @@ class Agent:
         self._later(None)
         self._log("renewal: %s, again in %d s (%s)" % (self.state, self.sleep(), self.alarm))
 
-    def _later(self, value):
+    def _later(self, value, dearer=1):
         # Exponential back-off with full jitter, within a tenth of what is left of the certificate. A
         # certificate that was rejected counts as well, over a restart too: each one costs its issuer.
-        most = self._retry_most
+        most = dearer * self._retry_most
         validity = self.validity()
         if validity is not None:
             left = validity[1] - self.clock.now()
@@ -402,7 +419,8 @@ class Agent:
 
     def _wait(self, most):
         random = urandom(2)
-        self._wake = self.clock.now() + 1 + (most * (random[0] << 8 | random[1]) >> 16)
+        self._waited = 1 + (most * (random[0] << 8 | random[1]) >> 16)
+        self._wake = self.clock.now() + self._waited
 
     def _begin(self, mode):
         self._forget()
@@ -480,11 +498,6 @@ class Agent:
         if public:
             self.slots.state["public"] = public
 
-    def _unfindable(self, error):
-        # The server does not let us look. Asking again risks one certificate too many, but no more.
-        self._later(error)
-        return "KEYED" if self._repeats > 2 * _PATIENCE else None
-
     def _pending(self, value):
         correlation, public = value
         state = self.slots.state
@@ -513,10 +526,6 @@ class Agent:
     def _unfetched(self, error):
         self._later(error)
         self.alarm = "a new certificate cannot be fetched: %s" % _plain(error)
-        if self._repeats >= _UNFETCHED:
-            self._reject(error)
-            return "STABLE"
-        return None
 
     def _stage(self, value):
         uid, public, der = value
@@ -546,7 +555,7 @@ class Agent:
             state["base"] = uid
         self.alarm = "a new certificate was rejected: %s" % _plain(why)
         self._forget()
-        self._later(why)
+        self._later(why, _DEARER)
 
     def _promote(self, value):
         state = self.slots.state
@@ -600,10 +609,12 @@ class Agent:
         now = self.clock.now()
         if verdict != self._verdict:
             self._verdict = verdict
-            self._verdicts = 0
-            self._since = now
+            self._verdicts = self._lasted = 0
+        else:
+            # No longer than was meant: the clock may have jumped meanwhile
+            self._lasted += max(0, min(now - self._judged, self._waited))
+        self._judged = now
         self._verdicts += 1
-        self._since = min(self._since, now)  # the clock may have gone back
         if not verdict:
             self.alarm = "the new certificate is neither proved nor refused"
             return "unknown"
@@ -614,7 +625,7 @@ class Agent:
                 return "unknown"
         # What never connects may be refused by a server that just hangs up; that takes longer to tell.
         least = _UNHEARD if new == "offline" else 1
-        if self._verdicts < least * _PATIENCE or now - self._since < least * self._trial_span:
+        if self._verdicts < least * _PATIENCE or self._lasted < least * self._trial_span:
             return "unknown"
         return verdict
 
