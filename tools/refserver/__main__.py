@@ -56,6 +56,8 @@ def _arguments(argv):
     serve.add_argument("-v", "--verbose", action="count", default=0,
                        help="one line a request; twice: also hex and the decoded message,"
                             " key material always redacted")
+    serve.add_argument("--newest", type=float, metavar="VERSION",
+                       help="newest protocol version it speaks, up to 2.1 (default: 1.4)")
     serve.add_argument("--pending", action="append", default=[], metavar="OPERATION=RULE",
                        help="answer an operation Pending where the client offers to wait: always, delay"
                             " SECONDS, approve, forever, fail REASON, each also with demand (1.0 and 1.1"
@@ -95,6 +97,7 @@ def _serve(arguments):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     with Server(arguments.dir, host, port, verbose=arguments.verbose, life=arguments.life,
+                newest=arguments.newest and round(arguments.newest * 10),
                 allow_sha1_requests=arguments.allow_sha1_requests) as server:
         for rule in arguments.pending:
             operation, equals, text = rule.partition("=")

@@ -6,8 +6,9 @@ from .cryptoenums import (
     CryptographicAlgorithm,
     CryptographicUsageMask,
     DigitalSignatureAlgorithm,
+    KeyFormatType,
 )
-from .enums import CertificateType, ObjectType, State
+from .enums import CertificateRequestType, CertificateType, ObjectType, State
 from .errors import invalid_field, invalid_message
 from .schema import Field, check_enum, parse
 from .tags import Tag as T
@@ -31,7 +32,7 @@ KEYS = frozenset((O.SYMMETRIC_KEY, O.PUBLIC_KEY, O.PRIVATE_KEY, O.SPLIT_KEY, O.P
 CRYPTOGRAPHIC = KEYS | {O.CERTIFICATE, O.SECRET_DATA}
 CERTIFICATES = frozenset((O.CERTIFICATE,))
 KEYS_AND_CERTIFICATES = KEYS | CERTIFICATES
-WITH_OPAQUE = CRYPTOGRAPHIC | {O.OPAQUE_OBJECT}
+WITH_OPAQUE = CRYPTOGRAPHIC | {O.OPAQUE_OBJECT, O.CERTIFICATE_REQUEST}
 SYMMETRIC = frozenset((O.SYMMETRIC_KEY, O.SPLIT_KEY))
 WITH_VALUE = frozenset((O.SYMMETRIC_KEY, O.PRIVATE_KEY, O.SPLIT_KEY, O.SECRET_DATA))
 
@@ -110,6 +111,10 @@ _RULES = [
     _rule(T.DIGITAL_SIGNATURE_ALGORITHM, ENUMERATION, {O.CERTIFICATE, O.PGP_KEY}, since=11,
           enum=DigitalSignatureAlgorithm),
     _rule(T.DIGEST, STRUCTURE, WITH_OPAQUE, "*", fields=s.DIGEST),
+    _rule(T.KEY_FORMAT_TYPE, ENUMERATION, KEYS | {O.SECRET_DATA}, since=20, enum=KeyFormatType),
+    _rule(T.OPAQUE_DATA_TYPE, ENUMERATION, {O.OPAQUE_OBJECT}, since=20),
+    _rule(T.CERTIFICATE_REQUEST_TYPE, ENUMERATION, {O.CERTIFICATE_REQUEST}, since=20,
+          enum=CertificateRequestType),
     _rule(T.OPERATION_POLICY_NAME, TEXT_STRING, ALL, "s", until=14),
     _rule(T.CRYPTOGRAPHIC_USAGE_MASK, INTEGER, CRYPTOGRAPHIC, "s"),
     _rule(T.LEASE_TIME, INTERVAL, CRYPTOGRAPHIC),

@@ -1,7 +1,7 @@
 """What an operation works with: the transaction, who asks, the version, the time, the batch."""
 
 from . import policy
-from .enums import Operation, ResultStatus, UniqueIdentifier
+from .enums import ObjectType, Operation, ResultStatus, UniqueIdentifier
 from .errors import KmipError, Reason, invalid_message, not_found
 from .schema import ENUMERATION, INTEGER, TEXT_STRING, check_enum
 from .tags import Tag as T
@@ -97,7 +97,7 @@ class Context:
         """
         uid = self.uid(given)
         managed = self.txn.load(uid)
-        if managed is None:
+        if managed is None or not ObjectType.known(managed.object_type, self.version):
             raise not_found("there is no object %s" % uid[:64])
         policy.check_object(self.identity, managed, self.operation)
         if not archived and managed.get("Archive Date") is not None:

@@ -7,7 +7,7 @@ from .cryptoenums import HashingAlgorithm
 from .enums import ANY, LinkType, ObjectType
 from .errors import KmipError, Reason, denied, illegal, invalid_field, not_found
 from .managed import Managed
-from .schema import STRUCTURE, Field, parse
+from .schema import INTEGER, STRUCTURE, Field, parse
 from .state import STATELESS
 from .store import NameTaken
 from .structures import APPLICATION_SPECIFIC_INFORMATION, LINK, NAME, USAGE_LIMITS
@@ -26,10 +26,13 @@ REQUIRED = [
     Field(T.TEMPLATE_ATTRIBUTE, STRUCTURE, True, until=14),
     Field(T.ATTRIBUTES, STRUCTURE, True, since=20),
 ]
+MASKS = [PROTECTION_STORAGE_MASKS]
 
 
 def attributes_of(ctx, request):
     """The Given attributes of a request with one Template-Attribute, or Attributes in 2.x."""
+    if ctx.version >= 20:
+        check_storage(ctx, getattr(request, "protection_storage_masks", None))
     return read_template(ctx, request.attributes if ctx.version >= 20 else request.template_attribute)
 
 
@@ -191,7 +194,7 @@ def finish(ctx, managed, fresh):
     try:
         ctx.txn.add(managed)
     except NameTaken:
-        raise invalid_field("another object has this Name already")
+        raise invalid_field("another object has this Name already", Reason.NON_UNIQUE_NAME_ATTRIBUTE)
     if managed.limits is not None:
         set_limits(ctx, managed, managed.limits)
     ctx.batch.placeholder = managed.uid
@@ -234,6 +237,8 @@ def _digest(managed):
         data = fields.certificate_value
     elif managed.object_type == ObjectType.OPAQUE_OBJECT:
         data = fields.opaque_data_value
+    elif managed.object_type == ObjectType.CERTIFICATE_REQUEST:
+        data = fields.certificate_request_value
     else:
         block = fields.key_block
         if block.material is None:
@@ -249,8 +254,23 @@ def _digest(managed):
         None if format_ is None else ttlv.enumeration(T.KEY_FORMAT_TYPE, format_))
 
 
-def told(managed, *names):
-    """Template-Attribute of a response: what the server chose where the client was silent."""
+_STORAGE = [Field(T.PROTECTION_STORAGE_MASK, INTEGER, True, many=True)]
+STORAGE = 0x1 | 0x8 | 0x40  # what this server's storage is: Software, On System, Operating System
+
+
+def check_storage(ctx, *masks):
+    """Protection Storage Unavailable (2.x) where masks are given and none of them can be had."""
+    for item in masks:
+        if item is not None and all(mask & ~STORAGE for mask in parse(
+                item, _STORAGE, ctx.version, ctx.lenient).protection_storage_mask):
+            raise KmipError(Reason.PROTECTION_STORAGE_UNAVAILABLE,
+                            "this server stores in software, on its own system")
+
+
+def told(ctx, managed, *names):
+    """Template-Attribute of a 1.x response: what the server chose where the client was silent."""
+    if ctx.version >= 20:
+        return None
     return ttlv.structure(T.TEMPLATE_ATTRIBUTE, *[
         attributes.wire_1x(name, index, item)
         for name in names for index, item in managed.attributes[name]])

@@ -7,10 +7,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from .certificates import common_names
 from .enums import CertificateRequestType
-from .errors import denied, invalid_field
+from .errors import Reason, denied, invalid_field
 from .keyformats import describe
 
 _STRONG = ("sha256", "sha384", "sha512")
+
+
+def _bad(text):
+    return invalid_field(text, Reason.INVALID_CSR)
 
 
 def load(kind, data, allow_sha1=False):
@@ -21,14 +25,14 @@ def load(kind, data, allow_sha1=False):
         elif kind == CertificateRequestType.PEM:
             request = x509.load_pem_x509_csr(data)
         else:
-            raise invalid_field("certificate requests of type %s are not supported; use PKCS#10"
+            raise _bad("certificate requests of type %s are not supported; use PKCS#10"
                                 % CertificateRequestType(kind).name)
         _verify(request, allow_sha1)
         describe(request.public_key())
     except (ValueError, UnsupportedAlgorithm, TypeError):
-        raise invalid_field("the Certificate Request is no PKCS#10 request")
+        raise _bad("the Certificate Request is no PKCS#10 request")
     except InvalidSignature:
-        raise invalid_field("the Certificate Request's signature is not by its own key")
+        raise _bad("the Certificate Request's signature is not by its own key")
     return request
 
 
@@ -36,19 +40,19 @@ def _verify(request, allow_sha1):
     algorithm = request.signature_hash_algorithm
     weak = isinstance(algorithm, hashes.SHA1)
     if algorithm is None or not (algorithm.name in _STRONG or (weak and allow_sha1)):
-        raise invalid_field("the Certificate Request is signed with %s; SHA-256 is the least"
+        raise _bad("the Certificate Request is signed with %s; SHA-256 is the least"
                             % (algorithm.name if algorithm else "an unknown hash"))
     key, signed = request.public_key(), request.tbs_certrequest_bytes
     if isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(request.signature, signed, ec.ECDSA(algorithm))
     elif isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
-            raise invalid_field("an RSA key of %d bits is too short" % key.key_size)
+            raise _bad("an RSA key of %d bits is too short" % key.key_size)
         scheme = request.signature_algorithm_parameters
         key.verify(request.signature, signed,
                    scheme if isinstance(scheme, padding.PSS) else padding.PKCS1v15(), algorithm)
     else:
-        raise invalid_field("the Certificate Request's key is neither EC nor RSA")
+        raise _bad("the Certificate Request's key is neither EC nor RSA")
 
 
 def check_identity(request, device, subject):
@@ -67,7 +71,7 @@ def check_identity(request, device, subject):
     except x509.ExtensionNotFound:
         return []
     except ValueError:
-        raise invalid_field("the Certificate Request's extensions cannot be read")
+        raise _bad("the Certificate Request's extensions cannot be read")
     wanted = list(extension.value)
     for name in wanted:
         mine = isinstance(name, (x509.DNSName, x509.UniformResourceIdentifier))

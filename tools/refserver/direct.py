@@ -2,7 +2,7 @@
 
 from . import ttlv
 from .cryptoenums import KeyFormatType
-from .enums import NameType, Operation, ResultStatus
+from .enums import AsynchronousIndicator, NameType, Operation, ResultStatus
 from .errors import KmipError, Reason
 from .keyblock import build
 from .message import version_item
@@ -26,6 +26,11 @@ def template(*attributes):
     return ttlv.structure(T.TEMPLATE_ATTRIBUTE, *attributes)
 
 
+def attributes_2x(*items, tag=T.ATTRIBUTES):
+    """Attributes of 2.x: each Item under its own tag."""
+    return ttlv.structure(tag, *items)
+
+
 def request(version, *items, **header):
     """The bytes of a Request Message.
 
@@ -33,15 +38,16 @@ def request(version, *items, **header):
     header  maximum_response_size, asynchronous, ordered, option
     """
     size, option = header.get("maximum_response_size"), header.get("option")
-    wait = header.get("asynchronous")
+    wait, ordered = header.get("asynchronous"), header.get("ordered")
     head = ttlv.structure(
         T.REQUEST_HEADER,
         version_item(version),
         None if size is None else ttlv.integer(T.MAXIMUM_RESPONSE_SIZE, size),
-        None if wait is None else ttlv.boolean(T.ASYNCHRONOUS_INDICATOR, wait),
+        None if wait is None else _indicator(version, wait),
         None if option is None
         else ttlv.enumeration(T.BATCH_ERROR_CONTINUATION_OPTION, option),
-        ttlv.boolean(T.BATCH_ORDER_OPTION, True) if header.get("ordered") else None,
+        None if ordered is None or (version < 20 and not ordered)
+        else ttlv.boolean(T.BATCH_ORDER_OPTION, ordered),
         ttlv.integer(T.BATCH_COUNT, len(items)))
     batch = [
         ttlv.structure(
@@ -53,6 +59,15 @@ def request(version, *items, **header):
         for number, (operation, payload) in enumerate(items)
     ]
     return ttlv.encode(ttlv.structure(T.REQUEST_MESSAGE, head, *batch))
+
+
+def _indicator(version, wait):
+    """Asynchronous Indicator: True or False, in 2.x also an AsynchronousIndicator."""
+    if version < 20:
+        return ttlv.boolean(T.ASYNCHRONOUS_INDICATOR, wait)
+    if isinstance(wait, bool):
+        wait = AsynchronousIndicator.OPTIONAL if wait else AsynchronousIndicator.PROHIBITED
+    return ttlv.enumeration(T.ASYNCHRONOUS_INDICATOR, wait)
 
 
 class Direct:

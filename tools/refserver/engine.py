@@ -156,10 +156,10 @@ class Engine:
             return self._refuse(outcome, now, invalid_message("the message is malformed: %s"
                                                               % error))
         claimed = message.salvage_version(tree)
-        if claimed is not None and claimed[0] == 1 and claimed[1] >= 0:
-            outcome.version = min(10 + claimed[1], message.NEWEST)
+        if claimed is not None:
+            outcome.version = message.understood(claimed, self.options.versions) or message.OLDEST
         try:
-            request = message.parse_request(tree)
+            request = message.parse_request(tree, self.options.versions)
             self._check_identity(identity)
             self._check_passwords(request)
         except KmipError as error:

@@ -3,7 +3,7 @@
 from . import certificates, creation, csr
 from .authority import subject_for
 from .enums import CertificateRequestType, CertificateType, LinkType, ObjectType, State
-from .errors import denied, invalid_field, invalid_message
+from .errors import Reason, denied, invalid_field, invalid_message
 from .keyformats import spki
 from .schema import BYTE_STRING, ENUMERATION, Field
 from .state import current, spell
@@ -13,17 +13,29 @@ REQUEST_FIELDS = [
     Field(T.CERTIFICATE_REQUEST_TYPE, ENUMERATION, required=(10, 10),
           enum=CertificateRequestType),
     Field(T.CERTIFICATE_REQUEST, BYTE_STRING, required=(10, 10), until=14),
+    Field(T.CERTIFICATE_REQUEST_VALUE, BYTE_STRING, since=20),
 ]
 
 
 def read_request(ctx, request):
     """The verified certificate request of a payload, or None where it carries none."""
     kind, data = request.certificate_request_type, request.certificate_request
+    if ctx.version >= 20:
+        data = request.certificate_request_value
     if (kind is None) != (data is None):
         raise invalid_message("Certificate Request Type and Certificate Request go together")
     if data is None:
         return None
     return csr.load(kind, data, ctx.engine.options.allow_sha1_requests)
+
+
+def request_of(ctx, managed):
+    """The certificate request in a Certificate Request object (2.x)."""
+    if managed.object_type != ObjectType.CERTIFICATE_REQUEST or managed.material is None:
+        raise denied("the object is no Certificate Request", Reason.INVALID_OBJECT_TYPE)
+    return csr.load(managed.material.find(T.CERTIFICATE_REQUEST_TYPE).value,
+                    managed.material.find(T.CERTIFICATE_REQUEST_VALUE).value,
+                    ctx.engine.options.allow_sha1_requests)
 
 
 def check_type(given):
@@ -53,7 +65,7 @@ def issue(ctx, public_key, request, activation):
     alternatives = []
     if request is not None:
         if spki(request.public_key()) != spki(public_key):
-            raise invalid_field("the Certificate Request is for another public key")
+            raise invalid_field("the Certificate Request is for another public key", Reason.INVALID_CSR)
         alternatives = csr.check_identity(request, device, subject)
         subject = request.subject  # the same name, in the string types the client chose
     start = ctx.now if activation is None else max(ctx.now, activation)

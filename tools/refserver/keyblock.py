@@ -9,7 +9,7 @@ from .cryptoenums import (
     SecretDataType,
     SplitKeyMethod,
 )
-from .enums import ANY, CertificateType, ObjectType
+from .enums import ANY, CertificateRequestType, CertificateType, ObjectType
 from .errors import KmipError, Reason, invalid_field, invalid_message
 from .schema import BIG_INTEGER, BYTE_STRING, ENUMERATION, INTEGER, STRUCTURE, Field, parse
 from .structures import KEY_WRAPPING_DATA, TRANSPARENT
@@ -26,7 +26,8 @@ _KEY_BLOCK = [
 ]
 _KEY_VALUE = [
     Field(T.KEY_MATERIAL, (BYTE_STRING, STRUCTURE), True),
-    Field(T.ATTRIBUTE, STRUCTURE, many=True),
+    Field(T.ATTRIBUTE, STRUCTURE, many=True, until=14),
+    Field(T.ATTRIBUTES, STRUCTURE, since=20),
 ]
 _KEY_BLOCK_FIELD = Field(T.KEY_BLOCK, STRUCTURE, True)
 
@@ -57,6 +58,10 @@ OBJECT_FIELDS = {
     ObjectType.OPAQUE_OBJECT: [
         Field(T.OPAQUE_DATA_TYPE, ENUMERATION, True),
         Field(T.OPAQUE_DATA_VALUE, BYTE_STRING, True),
+    ],
+    ObjectType.CERTIFICATE_REQUEST: [
+        Field(T.CERTIFICATE_REQUEST_TYPE, ENUMERATION, True, enum=CertificateRequestType),
+        Field(T.CERTIFICATE_REQUEST_VALUE, BYTE_STRING, True),
     ],
     ObjectType.PGP_KEY: [
         Field(T.PGP_KEY_VERSION, INTEGER, True),
@@ -103,7 +108,7 @@ class KeyBlock:
 
     material    bytes, or the Item of a transparent format's structure; None if wrapped or absent
     wrapped     the wrapped bytes, or None
-    inner       Attribute Items that travel in the Key Value
+    inner       the attributes that travel in the Key Value, as Items
     """
 
     def __init__(self, item, object_type, version, lenient=False):
@@ -147,7 +152,7 @@ class KeyBlock:
             raise invalid_field("a Key Value that is not wrapped is a Structure")
         found = parse(value, _KEY_VALUE, version, lenient)
         material = found.key_material
-        self.inner = found.attribute
+        self.inner = found.attribute if found.attributes is None else found.attributes.value
         if self.format in TRANSPARENT:
             if material.type != STRUCTURE:
                 raise invalid_field("the Key Material of %s is a Structure" % self.format.name)
@@ -193,4 +198,6 @@ def build(format_, material, algorithm=None, length=None):
 
 def inner_attributes(block, version, lenient):
     """The attributes that travelled inside the Key Value, as Given."""
+    if version >= 20:
+        return attributes.read_2x(ttlv.structure(T.ATTRIBUTES, *block.inner), version, lenient)
     return [attributes.read_1x(item, version, lenient) for item in block.inner]

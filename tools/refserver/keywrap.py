@@ -2,7 +2,7 @@
 
 from cryptography.hazmat.primitives import keywrap
 
-from . import attributes, keyblock, policy, state, ttlv, view
+from . import keyblock, policy, state, ttlv, view
 from .cryptoenums import BlockCipherMode, CryptographicAlgorithm, EncodingOption, WrappingMethod
 from .cryptoenums import CryptographicUsageMask as Mask
 from .enums import ANY, ObjectType, State
@@ -55,12 +55,18 @@ def _wrapping_key(ctx, information):
     """(key bytes, Cryptographic Parameters Item) of the wrapping key; errors of §11.12."""
     wrapping = ctx.txn.load(information.unique_identifier)
     if wrapping is None:
-        raise not_found("there is no such wrapping key")
+        raise not_found("there is no such wrapping key", Reason.WRAPPING_OBJECT_NOT_FOUND)
     policy.check_object(ctx.identity, wrapping, ctx.operation)
+    if wrapping.get("Archive Date") is not None:
+        raise KmipError(Reason.OBJECT_ARCHIVED, "the wrapping key is archived",
+                        in_2=Reason.WRAPPING_OBJECT_ARCHIVED)
+    if wrapping.material is None:
+        raise illegal("the wrapping key is destroyed", Reason.WRAPPING_OBJECT_DESTROYED)
     if wrapping.object_type != ObjectType.SYMMETRIC_KEY:
         raise illegal("the wrapping key is no Symmetric Key")
     if not wrapping.get("Cryptographic Usage Mask", 0) & Mask.WRAP_KEY:
-        raise denied("the wrapping key's usage mask lacks Wrap Key")
+        raise denied("the wrapping key's usage mask lacks Wrap Key",
+                     Reason.INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK)
     if state.current(wrapping, ctx.now) != State.ACTIVE:
         raise denied("the wrapping key is not Active")
     block = keyblock.read_object(wrapping.object_type, wrapping.material, ANY).key_block
@@ -90,8 +96,8 @@ def _plain(ctx, managed, block, spec):
                 Reason.ENCODING_OPTION_ERROR,
                 "No Encoding is for Key Material that is a Byte String, without attributes")
         return block.material, EncodingOption.NO_ENCODING
-    inner = [attributes.wire_1x(*triple) for triple in view.all_attributes(ctx, managed)
-             if triple[0] in names]
+    inner = [triple for triple in view.all_attributes(ctx, managed) if triple[0] in names]
+    inner = view.wire(ctx, inner) if inner else []
     value = block.material
     if isinstance(value, bytes):
         value = ttlv.byte_string(T.KEY_MATERIAL, value)

@@ -3,6 +3,7 @@
 from . import ttlv
 from .enums import (
     ANY,
+    AsynchronousIndicator,
     AttestationType,
     BatchErrorContinuationOption,
     CredentialType,
@@ -11,6 +12,7 @@ from .enums import (
     ResultStatus,
 )
 from .errors import KmipError, invalid_message, reason_for, unsupported
+from .options import VERSIONS
 from .schema import (
     BOOLEAN,
     BYTE_STRING,
@@ -24,9 +26,7 @@ from .schema import (
 )
 from .tags import Tag as T
 
-NEWEST = 14
 OLDEST = 10
-VERSIONS = (14, 13, 12, 11, 10)  # what Discover Versions tells, most preferred first
 
 _VERSION = [
     Field(T.PROTOCOL_VERSION_MAJOR, INTEGER, True),
@@ -58,6 +58,7 @@ _HEADER = [
     Field(T.CLIENT_CORRELATION_VALUE, TEXT_STRING, since=14),
     Field(T.SERVER_CORRELATION_VALUE, TEXT_STRING, since=14),
     Field(T.ASYNCHRONOUS_INDICATOR, BOOLEAN, until=14),
+    Field(T.ASYNCHRONOUS_INDICATOR, ENUMERATION, since=20, enum=AsynchronousIndicator),
     Field(T.ATTESTATION_CAPABLE_INDICATOR, BOOLEAN, since=12),
     Field(T.ATTESTATION_TYPE, ENUMERATION, many=True, since=12, enum=AttestationType),
     Field(T.AUTHENTICATION, STRUCTURE, fields=[
@@ -74,9 +75,10 @@ _EXTENSION = [
 ]
 _BATCH_ITEM = [
     Field(T.OPERATION, ENUMERATION, True),
+    Field(T.EPHEMERAL, BOOLEAN, since=20),
     Field(T.UNIQUE_BATCH_ITEM_ID, BYTE_STRING),
     Field(T.REQUEST_PAYLOAD, STRUCTURE, True),
-    Field(T.MESSAGE_EXTENSION, STRUCTURE, fields=_EXTENSION),
+    Field(T.MESSAGE_EXTENSION, STRUCTURE, many=True, fields=_EXTENSION),
 ]
 _REQUEST = [
     Field(T.REQUEST_HEADER, STRUCTURE, True),
@@ -90,18 +92,27 @@ NEVER_UNDONE = (
 
 
 class Request:
-    """A parsed request: `header` and `items` as schema.parse gives them, `version` 10 to 14."""
+    """A parsed request: `header` and `items` as schema.parse gives them, `version` 10 to 21."""
 
     def __init__(self, version, lenient, header, items):
         self.version = version
         self.lenient = lenient
         self.header = header
         self.items = items
-        self.ordered = bool(header.batch_order_option)
+        self.ordered = header.batch_order_option
+        if self.ordered is None:
+            self.ordered = version >= 20  # the default changed with 2.0
         option = header.batch_error_continuation_option
         self.undoes = option == BatchErrorContinuationOption.UNDO and len(items) > 1
         self.continues = option == BatchErrorContinuationOption.CONTINUE
-        self.offers_asynchronous = bool(header.asynchronous_indicator)
+        wait = header.asynchronous_indicator
+        if version >= 20:
+            self.offers_asynchronous = wait in (
+                AsynchronousIndicator.MANDATORY, AsynchronousIndicator.OPTIONAL)
+            self.wants_asynchronous = wait == AsynchronousIndicator.MANDATORY
+        else:
+            self.offers_asynchronous = bool(wait)
+            self.wants_asynchronous = False
         self.max_response = header.maximum_response_size
 
 
@@ -123,19 +134,28 @@ def salvage_version(tree):
         return None
 
 
-def parse_request(tree):
+def understood(claimed, versions=VERSIONS):
+    """The version (10 to 21) by which a message of version (major, minor) is read, or None.
+
+    A minor version newer than the server's is read by the newest of that major version (§11.1).
+    """
+    major, minor = claimed
+    mine = [each for each in versions if each // 10 == major and each % 10 <= minor]
+    return max(mine) if mine and minor >= 0 else None
+
+
+def parse_request(tree, versions=VERSIONS):
     """A Request out of a decoded message; KmipError for a message refused as a whole."""
     if tree.tag != T.REQUEST_MESSAGE or tree.type != ttlv.STRUCTURE:
         raise invalid_message("the message is no Request Message")
     claimed = salvage_version(tree)
     if claimed is None:
         raise invalid_message("the message has no readable Protocol Version")
-    major, minor = claimed
-    if major != 1 or minor < 0:
-        raise invalid_message(
-            "protocol version %d.%d is not supported; this server speaks 1.0 to 1.4" % claimed)
-    version = min(10 + minor, NEWEST)
-    lenient = 10 + minor > NEWEST
+    version = understood(claimed, versions)
+    if version is None:
+        raise invalid_message("protocol version %d.%d is not supported; this server speaks %s" % (
+            *claimed, ", ".join("%d.%d" % divmod(each, 10) for each in versions)))
+    lenient = claimed[0] * 10 + claimed[1] > version
     outer = parse(tree, _REQUEST, version, lenient)
     header = parse(outer.request_header, _HEADER, version, lenient)
     items = [parse(item, _BATCH_ITEM, version, lenient) for item in outer.batch_item]
@@ -152,6 +172,11 @@ def _check_header(header, items, version):
         raise unsupported("%d Batch Items; this server takes %d at most" % (count, MAX_BATCH))
     if header.maximum_response_size is not None and header.maximum_response_size < 0:
         raise invalid_message("Maximum Response Size is negative")
+    for item in items:
+        if item.ephemeral:
+            raise unsupported("Ephemeral is not supported")
+        if len(item.message_extension) > 1 and version < 20:
+            raise invalid_message("a Batch Item holds Message Extension twice")
     if version < 12 and header.asynchronous_indicator is False:
         raise invalid_message("in KMIP 1.0 and 1.1 a present Asynchronous Indicator must be True")
     if header.batch_error_continuation_option == BatchErrorContinuationOption.UNDO and count > 1:
@@ -169,10 +194,10 @@ def _check_header(header, items, version):
         if len(set(ids)) != len(ids):
             raise invalid_message("a Unique Batch Item ID occurs twice")
     for item in items:
-        extension = item.message_extension
-        if extension is not None and extension.criticality_indicator:
-            raise unsupported("the critical Message Extension of %r is not understood"
-                              % extension.vendor_identification)
+        for extension in item.message_extension:
+            if extension.criticality_indicator:
+                raise unsupported("the critical Message Extension of %r is not understood"
+                                  % extension.vendor_identification[:64])
 
 
 def _check_credential(credential, version):
@@ -211,7 +236,7 @@ class Answer:
     @classmethod
     def failed(cls, error, version, operation=None, batch_id=None):
         return cls(operation, batch_id, ResultStatus.OPERATION_FAILED,
-                   reason_for(error, version), error.message, payload=error.payload)
+                   reason_for(error, version, operation), error.message, payload=error.payload)
 
     def item(self):
         """As a TTLV Item, in the order of KMIP 1.x §7.3."""

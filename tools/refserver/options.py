@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 FILE = "config.json"
+VERSIONS = (21, 20, 14, 13, 12, 11, 10)
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Options:
     pending_seconds      how long an asynchronous request, and then its answer, is kept
     passwords            {username: password}: a Username and Password credential has to be one of them;
                          where there are none, credentials are read and not relied on
+    newest               the newest protocol version it speaks, 10 to 14, 20 or 21
     vendor               what Query tells as Vendor Identification
     """
 
@@ -33,7 +35,13 @@ class Options:
     after_pending: str = "empty"
     pending_seconds: int = 7 * 86400
     passwords: dict = field(default_factory=dict)
+    newest: int = 14
     vendor: str = "kmip_lite reference server"
+
+    @property
+    def versions(self):
+        """What Discover Versions tells, most preferred first."""
+        return [each for each in VERSIONS if each <= self.newest]
 
     @classmethod
     def load(cls, folder, **overrides):
@@ -52,6 +60,8 @@ class Options:
     def check(self):
         if not isinstance(self.life, int) or self.life < 1:
             raise ValueError("life must be a positive number of seconds, not %r" % (self.life,))
+        if self.newest not in VERSIONS:
+            raise ValueError("newest is one of %s" % ", ".join(map(str, VERSIONS)))
         if self.after_pending not in ("empty", "stale", "stop", "pend"):
             raise ValueError("after_pending is empty, stale, stop or pend, not %r" % self.after_pending)
         if "{device}" not in self.subject:

@@ -111,6 +111,8 @@ class Pending:
         if batch.behind is not None:
             return Rule("always")
         rule = self.rules.get(operation)
+        if rule is None and request.wants_asynchronous:
+            return Rule("always")  # 2.x: Mandatory
         if rule is None or request.offers_asynchronous:
             return rule
         if rule.demand and request.version < 12:

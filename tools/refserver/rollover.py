@@ -27,7 +27,8 @@ from .authority import METER_CA, SERVER_CA, Authority, write_private
 from .context import Batch, Context
 from .cryptoenums import CryptographicUsageMask as Mask
 from .enums import ObjectType
-from .message import NEWEST, Deferred
+from .message import Deferred
+from .options import VERSIONS
 from .policy import SERVER, Identity
 from .tags import Tag as T
 
@@ -86,7 +87,7 @@ def crosses(folder, stem):
 
 def _publish(engine, made, now):
     """Certificate objects of the server's, for every device to Get."""
-    context = Context(engine, Identity(SERVER, SERVER), Deferred(NEWEST, False), Batch(), now)
+    context = Context(engine, Identity(SERVER, SERVER), Deferred(VERSIONS[0], False), Batch(), now)
     with engine.store.transaction() as context.txn:
         for certificate in made:
             der = certificates.der(certificate)

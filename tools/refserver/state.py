@@ -3,7 +3,7 @@
 from .enums import ObjectType, RevocationReasonCode, State
 from .errors import denied, illegal
 
-STATELESS = (ObjectType.OPAQUE_OBJECT, ObjectType.TEMPLATE)
+STATELESS = (ObjectType.OPAQUE_OBJECT, ObjectType.TEMPLATE, ObjectType.CERTIFICATE_REQUEST)
 
 _GONE = (State.DESTROYED, State.DESTROYED_COMPROMISED)
 

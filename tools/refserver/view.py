@@ -5,6 +5,13 @@ from .attributes import RULES
 from .schema import STRUCTURE
 from .tags import Tag as T
 
+# Attributes of 2.x that stand in the object itself.
+_FROM_OBJECT = (
+    ("Key Format Type", (T.KEY_BLOCK, T.KEY_FORMAT_TYPE)),
+    ("Opaque Data Type", (T.OPAQUE_DATA_TYPE,)),
+    ("Certificate Request Type", (T.CERTIFICATE_REQUEST_TYPE,)),
+)
+
 
 def all_attributes(ctx, managed):
     """[(name, index, Item)] of every attribute that has a value, in the order of the table."""
@@ -14,6 +21,13 @@ def all_attributes(ctx, managed):
     }
     if managed.object_type not in state.STATELESS:
         computed["State"] = ttlv.enumeration(T.STATE, state.current(managed, ctx.now))
+    if managed.material is not None and ctx.version >= 20:
+        for name, path in _FROM_OBJECT:
+            found = managed.material
+            for tag in path:
+                found = found and found.find(tag)
+            if found is not None:
+                computed[name] = found
     limits = ctx.txn.limits(managed.uid)
     if limits is not None:
         computed["Usage Limits"] = limits_item(limits)
@@ -50,6 +64,9 @@ def _trim(item, rule, version):
 
 
 def wire(ctx, triples):
-    """Attribute Items for a 1.x payload."""
+    """Attribute Items for a 1.x payload; one Attributes structure for a 2.x payload."""
+    if ctx.version >= 20:
+        return [ttlv.structure(
+            T.ATTRIBUTES, *[attributes.wire_2x(name, item) for name, _, item in triples])]
     return [attributes.wire_1x(name, index, item) for name, index, item in triples]
 

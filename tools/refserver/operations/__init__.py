@@ -8,6 +8,7 @@ request) is optional: slow work before the transaction begins, left in ctx.prepa
 from . import (
     activate,
     add_attribute,
+    adjust_attribute,
     archive,
     cancel,
     certify,
@@ -33,12 +34,14 @@ from . import (
     rekey,
     rekey_key_pair,
     revoke,
+    set_attribute,
     validate,
 )
 
 MODULES = (
     activate,
     add_attribute,
+    adjust_attribute,
     archive,
     cancel,
     certify,
@@ -64,6 +67,7 @@ MODULES = (
     rekey,
     rekey_key_pair,
     revoke,
+    set_attribute,
     validate,
 )
 

@@ -15,6 +15,7 @@ WRITES = True
 FIELDS = [
     Field(T.OBJECT_TYPE, ENUMERATION, True, enum=ObjectType),
     *creation.REQUIRED,
+    *creation.MASKS,
 ]
 
 _HMAC = {
@@ -59,7 +60,7 @@ def run(ctx, request):
     return [
         ttlv.enumeration(T.OBJECT_TYPE, ObjectType.SYMMETRIC_KEY),
         ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid),
-        None if stated is not None else creation.told(managed, "Cryptographic Length"),
+        None if stated is not None else creation.told(ctx, managed, "Cryptographic Length"),
     ]
 
 

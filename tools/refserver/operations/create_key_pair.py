@@ -25,6 +25,8 @@ RSA_LENGTHS = (1024, 2048, 3072, 4096)
 
 def read(ctx, request):
     """What is given for the private and for the public key."""
+    if ctx.version >= 20:
+        creation.check_storage(ctx, *[getattr(request, tag.name.lower()) for tag in _MASKS])
     common, private, public = [
         creation.read_template(ctx, getattr(request, tag.name.lower()))
         for tag in (_IN_2 if ctx.version >= 20 else _IN_1)]

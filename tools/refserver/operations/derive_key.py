@@ -1,6 +1,6 @@
 """Derive Key (KMIP 1.x §4.6, errors §11.7; 2.x §6.1.14)."""
 
-from .. import changes, creation, derivation, keyblock, policy, state, ttlv
+from .. import creation, derivation, keyblock, policy, state, ttlv
 from ..context import ID_PLACEHOLDER
 from ..cryptoenums import CryptographicUsageMask as Mask
 from ..cryptoenums import DerivationMethod, KeyFormatType, SecretDataType
@@ -62,15 +62,14 @@ def _base(ctx, item):
         raise invalid_field("the ID Placeholder is no input of Derive Key")
     base = ctx.find(item)
     if base.object_type not in (ObjectType.SYMMETRIC_KEY, ObjectType.SECRET_DATA):
-        raise changes.in_2(invalid_field("nothing can be derived from an object of this type"),
-                           Reason.INVALID_OBJECT_TYPE)
+        raise invalid_field("nothing can be derived from an object of this type", Reason.INVALID_OBJECT_TYPE)
     if not base.get("Cryptographic Usage Mask", 0) & Mask.DERIVE_KEY:
-        raise changes.in_2(invalid_field("the base object's Cryptographic Usage Mask lacks Derive Key"),
-                           Reason.INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK)
+        raise invalid_field("the base object's Cryptographic Usage Mask lacks Derive Key",
+                            Reason.INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK)
     now = state.current(base, ctx.now)
     if now != State.ACTIVE:
-        raise changes.in_2(invalid_field("the base object is %s, not Active" % state.spell(now)),
-                           Reason.WRONG_KEY_LIFECYCLE_STATE)
+        raise invalid_field("the base object is %s, not Active" % state.spell(now),
+                            Reason.WRONG_KEY_LIFECYCLE_STATE)
     return base
 
 

@@ -1,7 +1,7 @@
 """Discover Versions (KMIP 1.1+ §4.26)."""
 
 from ..enums import Operation
-from ..message import VERSIONS, version_item
+from ..message import version_item
 from ..schema import INTEGER, STRUCTURE, Field
 from ..tags import Tag as T
 
@@ -19,5 +19,5 @@ def run(ctx, request):
         (version.protocol_version_major, version.protocol_version_minor)
         for version in request.protocol_version
     }
-    return [version_item(version) for version in VERSIONS
+    return [version_item(version) for version in ctx.engine.options.versions
             if not wanted or divmod(version, 10) in wanted]

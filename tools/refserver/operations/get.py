@@ -23,7 +23,8 @@ def run(ctx, request):
     managed = ctx.find(request.unique_identifier)
     if managed.material is None:
         if state.destroyed(managed):
-            raise illegal("the object is destroyed; only its attributes are left")
+            raise illegal("the object is destroyed; only its attributes are left",
+                          Reason.KEY_VALUE_NOT_PRESENT)
         raise KmipError(Reason.KEY_VALUE_NOT_PRESENT, "the server does not hold the key's value")
     fields = keyblock.read_object(managed.object_type, managed.material, ANY)
     block = getattr(fields, "key_block", None)

@@ -1,6 +1,6 @@
 """Get Attribute List (KMIP 1.x §4.13)."""
 
-from .. import ttlv, view
+from .. import attributes, ttlv, view
 from ..enums import Operation
 from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
@@ -15,4 +15,5 @@ def run(ctx, request):
     managed = ctx.find(request.unique_identifier)
     names = dict.fromkeys(name for name, _, _ in view.all_attributes(ctx, managed))
     return [ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid)] + [
-        ttlv.text(T.ATTRIBUTE_NAME, name) for name in names]
+        attributes.reference_2x(name) if ctx.version >= 20 else ttlv.text(T.ATTRIBUTE_NAME, name)
+        for name in names]

@@ -1,9 +1,9 @@
 """Get Attributes (KMIP 1.x §4.12)."""
 
-from .. import ttlv, view
+from .. import attributes, ttlv, view
 from ..enums import Operation
 from ..errors import invalid_message
-from ..schema import TEXT_STRING, Field
+from ..schema import ENUMERATION, STRUCTURE, TEXT_STRING, Field
 from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
 
@@ -12,6 +12,7 @@ WRITES = False
 FIELDS = [
     UNIQUE_IDENTIFIER,
     Field(T.ATTRIBUTE_NAME, TEXT_STRING, many=True, until=14),
+    Field(T.ATTRIBUTE_REFERENCE, (ENUMERATION, STRUCTURE), many=True, since=20),
 ]
 
 
@@ -20,6 +21,8 @@ def run(ctx, request):
     managed = ctx.find(request.unique_identifier, archived=True)
     found = view.all_attributes(ctx, managed)
     names = request.attribute_name
+    if ctx.version >= 20:
+        names = [attributes.read_reference(item, ctx.version)[0] for item in request.attribute_reference]
     if len(set(names)) != len(names):
         raise invalid_message("an Attribute Name is given twice")
     if names:

@@ -4,7 +4,7 @@ from .. import state, ttlv
 from ..attributes import KEYS
 from ..cryptoenums import CryptographicUsageMask as M
 from ..enums import Operation, State
-from ..errors import denied, illegal, invalid_field
+from ..errors import Reason, denied, illegal, invalid_field
 from ..schema import LONG_INTEGER, Field
 from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
@@ -27,7 +27,7 @@ def run(ctx, request):
     count = request.usage_limits_count
     limits = ctx.txn.limits(managed.uid)
     if limits is None:
-        raise illegal("the object has no Usage Limits")
+        raise illegal("the object has no Usage Limits", Reason.ATTRIBUTE_NOT_FOUND)
     if managed.object_type not in KEYS or not (
             managed.get("Cryptographic Usage Mask", 0) & PROTECTING):
         raise illegal("the object cannot apply cryptographic protection")
@@ -40,6 +40,7 @@ def run(ctx, request):
     if stop is not None and ctx.now >= stop:
         raise denied("the object's Protect Stop Date has passed")
     if not ctx.txn.allocate(managed.uid, count):
-        raise denied("Unable to allocate requested amount")  # worded as TC-51 has it
+        # worded as TC-51 has it
+        raise denied("Unable to allocate requested amount", Reason.USAGE_LIMIT_EXCEEDED)
     ctx.save(managed)
     return [ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid)]

@@ -1,7 +1,7 @@
 """Locate (KMIP 1.x §4.9)."""
 
 from .. import attributes, policy, state, ttlv, view
-from ..enums import ObjectGroupMember, Operation
+from ..enums import ObjectGroupMember, ObjectType, Operation
 from ..errors import invalid_field, invalid_message
 from ..schema import DATE_TIME, ENUMERATION, INTEGER, STRUCTURE, Field
 from ..tags import Tag as T
@@ -14,6 +14,7 @@ FIELDS = [
     Field(T.STORAGE_STATUS_MASK, INTEGER),
     Field(T.OBJECT_GROUP_MEMBER, ENUMERATION, since=11, enum=ObjectGroupMember),
     Field(T.ATTRIBUTE, STRUCTURE, many=True, until=14),
+    Field(T.ATTRIBUTES, STRUCTURE, True, since=20),
 ]
 
 ONLINE, ARCHIVAL = 1, 2
@@ -34,6 +35,8 @@ def run(ctx, request):
     found = []
     for uid in ctx.txn.uids_of(ctx.identity.device):
         managed = ctx.txn.load(uid)
+        if not ObjectType.known(managed.object_type, ctx.version):
+            continue
         archived = managed.get("Archive Date") is not None
         if not (ONLINE if mask is None else mask) & (ARCHIVAL if archived else ONLINE):
             continue
@@ -47,8 +50,11 @@ def run(ctx, request):
 def _wanted(ctx, request):
     """{name: [value Items]} of the attributes to match."""
     wanted = {}
-    for item in request.attribute:
-        given = attributes.read_1x(item, ctx.version, ctx.lenient)
+    if ctx.version >= 20:
+        found = attributes.read_2x(request.attributes, ctx.version, ctx.lenient)
+    else:
+        found = [attributes.read_1x(item, ctx.version, ctx.lenient) for item in request.attribute]
+    for given in found:
         if given.rule is None:
             raise invalid_field("the attribute %r is not supported" % given.name)
         wanted.setdefault(given.name, []).append(given.value)

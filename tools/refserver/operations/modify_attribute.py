@@ -32,14 +32,15 @@ def _by_value(ctx, managed, request):
     """Current Attribute says which instance; without it there must be exactly one."""
     given = attributes.read_one_2x(request.new_attribute, ctx.version, ctx.lenient)
     current = None
+    have = changes.instances(ctx, managed, given.name) if given.rule is not None else []
     if request.current_attribute is not None:
         old = attributes.read_one_2x(request.current_attribute, ctx.version, ctx.lenient)
         if old.name != given.name:
             raise invalid_field("Current and New Attribute are two different attributes")
         current = old.value
-    elif given.rule is not None and len(changes.instances(ctx, managed, given.name)) > 1:
+    elif len(have) > 1:
         raise changes.in_2(
             invalid_field("%s has several instances: a Current Attribute is needed" % given.name),
             Reason.ATTRIBUTE_INSTANCE_NOT_FOUND)
-    changes.modify(ctx, managed, given, current=current)
+    changes.modify(ctx, managed, given, have[0][0] if have else None, current)
     return [ttlv.text(T.UNIQUE_IDENTIFIER, managed.uid)]

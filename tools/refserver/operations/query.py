@@ -1,6 +1,7 @@
 """Query (KMIP 1.x §4.25): what this server can do."""
 
 from .. import ttlv
+from ..creation import STORAGE
 from ..cryptoenums import RNGAlgorithm, RNGMode
 from ..enums import (
     ClientRegistrationMethod,
@@ -12,12 +13,15 @@ from ..enums import (
     UnwrapMode,
 )
 from ..keyblock import OBJECT_FIELDS
-from ..schema import ENUMERATION, Field
+from ..schema import ENUMERATION, STRUCTURE, Field
 from ..tags import Tag as T
 
 OPERATION = Operation.QUERY
 WRITES = False
-FIELDS = [Field(T.QUERY_FUNCTION, ENUMERATION, True, many=True, enum=QueryFunction)]
+FIELDS = [
+    Field(T.QUERY_FUNCTION, ENUMERATION, True, many=True, enum=QueryFunction),
+    Field(T.OBJECT_GROUPS, STRUCTURE, since=21),
+]
 
 Q = QueryFunction
 
@@ -78,6 +82,10 @@ def _registration(ctx):
                              ClientRegistrationMethod.SERVER_PRE_GENERATED)]
 
 
+def _storage(ctx):
+    return [ttlv.structure(T.PROTECTION_STORAGE_MASKS, ttlv.integer(T.PROTECTION_STORAGE_MASK, STORAGE))]
+
+
 # In the order of the response payload's table; what is empty has nothing to tell.
 _ANSWERS = (
     (Q.QUERY_OPERATIONS, _operations),
@@ -92,4 +100,6 @@ _ANSWERS = (
     (Q.QUERY_VALIDATIONS, _nothing),
     (Q.QUERY_CAPABILITIES, _capabilities),
     (Q.QUERY_CLIENT_REGISTRATION_METHODS, _registration),
+    (Q.QUERY_DEFAULTS_INFORMATION, _nothing),
+    (Q.QUERY_STORAGE_PROTECTION_MASKS, _storage),
 )

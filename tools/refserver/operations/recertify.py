@@ -7,7 +7,7 @@ certificate at the end of the chain of Replacement Object Links is the one to re
 
 from .. import certificates, creation, issuing, ttlv
 from ..enums import LinkType, ObjectType, Operation
-from ..errors import denied, invalid_field, invalid_message
+from ..errors import Reason, denied, invalid_field, invalid_message
 from ..schema import INTERVAL, Field
 from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
@@ -16,6 +16,7 @@ OPERATION = Operation.RE_CERTIFY
 WRITES = True
 FIELDS = [
     UNIQUE_IDENTIFIER,
+    Field(T.CERTIFICATE_REQUEST_UNIQUE_IDENTIFIER, UNIQUE_IDENTIFIER.kinds, since=20),
     *issuing.REQUEST_FIELDS,
     Field(T.OFFSET, INTERVAL),
     *creation.OPTIONAL,
@@ -40,8 +41,13 @@ def run(ctx, request):
     issuing.check_type(given)
     activation, deactivation = _dates(ctx, old, request.offset, given)
     old_certificate = certificates.load(old.material.find(T.CERTIFICATE_VALUE).value)
-    managed, der = issuing.issue(
-        ctx, old_certificate.public_key(), issuing.read_request(ctx, request), activation)
+    signing_request = issuing.read_request(ctx, request)
+    if request.certificate_request_unique_identifier is not None:
+        if signing_request is not None:
+            raise invalid_message("two certificate requests are given")
+        signing_request = issuing.request_of(
+            ctx, ctx.find(request.certificate_request_unique_identifier))
+    managed, der = issuing.issue(ctx, old_certificate.public_key(), signing_request, activation)
     creation.apply(ctx, managed, given, claims=("Certificate Type",))
     _copy(managed, old)
     for name, value in (("Activation Date", activation), ("Deactivation Date", deactivation)):
@@ -61,7 +67,7 @@ def run(ctx, request):
 
 def _check(ctx, old):
     if old.object_type != ObjectType.CERTIFICATE:
-        raise denied("only a Certificate can be re-certified")
+        raise denied("only a Certificate can be re-certified", Reason.INVALID_OBJECT_TYPE)
     issuing.check_usable(ctx, old, "certificate")
     replaced = old.links(LinkType.REPLACEMENT_OBJECT_LINK)
     if replaced:

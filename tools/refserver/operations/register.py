@@ -1,6 +1,6 @@
 """Register (KMIP 1.x §4.3)."""
 
-from .. import attributes, certificates, creation, keyblock, keyformats, policy, ttlv
+from .. import attributes, certificates, creation, csr, keyblock, keyformats, policy, ttlv
 from ..cryptoenums import CryptographicAlgorithm, KeyFormatType
 from ..enums import CertificateType, ObjectType, Operation
 from ..errors import invalid_field, invalid_message, missing, unsupported
@@ -14,7 +14,11 @@ WRITES = True
 FIELDS = [
     Field(T.OBJECT_TYPE, ENUMERATION, True, enum=ObjectType),
     *creation.REQUIRED,
-] + [Field(tag, STRUCTURE) for tag in OBJECT_TAGS.values()]
+] + [
+    Field(tag, STRUCTURE, since=20 if kind == ObjectType.CERTIFICATE_REQUEST else 10,
+          until=14 if kind == ObjectType.TEMPLATE else 21)
+    for kind, tag in OBJECT_TAGS.items()
+] + creation.MASKS
 
 # A client may state these; they must then be what the object says.
 _CLAIMS = ("Certificate Type", "Certificate Length", "Digital Signature Algorithm")
@@ -39,6 +43,9 @@ def run(ctx, request):
     creation.apply(ctx, managed, given, claims=_CLAIMS)
     if object_type == ObjectType.TEMPLATE:
         _template(ctx, managed, fields)
+    if object_type == ObjectType.CERTIFICATE_REQUEST:
+        csr.load(fields.certificate_request_type, fields.certificate_request_value,
+                 ctx.engine.options.allow_sha1_requests)
     if object_type == ObjectType.CERTIFICATE:
         _certificate(managed, fields)
     elif block is not None:

@@ -3,7 +3,7 @@
 from .. import creation, keyblock, replacing, ttlv
 from ..cryptoenums import KeyFormatType
 from ..enums import ObjectType, Operation
-from ..errors import denied
+from ..errors import Reason, denied
 from ..schema import INTERVAL, Field
 from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
@@ -17,7 +17,7 @@ FIELDS = [UNIQUE_IDENTIFIER, Field(T.OFFSET, INTERVAL), *creation.OPTIONAL]
 def run(ctx, request):
     old = ctx.find(request.unique_identifier)
     if old.object_type != ObjectType.SYMMETRIC_KEY:
-        raise denied("only a Symmetric Key can be re-keyed")
+        raise denied("only a Symmetric Key can be re-keyed", Reason.INVALID_OBJECT_TYPE)
     replacing.check(old, "key")
     given = creation.attributes_of(ctx, request)
     when = replacing.dates(ctx, old, request.offset, given)

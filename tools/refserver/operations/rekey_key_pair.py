@@ -2,7 +2,7 @@
 
 from .. import keyblock, keyformats, replacing
 from ..enums import LinkType, ObjectType, Operation
-from ..errors import denied
+from ..errors import Reason, denied
 from ..schema import INTERVAL, Field
 from ..structures import UNIQUE_IDENTIFIER
 from ..tags import Tag as T
@@ -20,7 +20,7 @@ FIELDS = [
 def run(ctx, request):
     old = ctx.find(request.private_key_unique_identifier)
     if old.object_type != ObjectType.PRIVATE_KEY:
-        raise denied("only a Private Key names a pair that can be re-keyed")
+        raise denied("only a Private Key names a pair that can be re-keyed", Reason.INVALID_OBJECT_TYPE)
     other = next(filter(None, map(ctx.own, old.links(LinkType.PUBLIC_KEY_LINK))), None)
     if other is None:
         raise denied("the key has no public key here")
