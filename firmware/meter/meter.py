@@ -139,7 +139,7 @@ class Meter:
         while True:
             if self.slots.using:
                 async with self._lock:
-                    await self.report(self.slots.identity())
+                    self.agent.heard(await self.report(self.slots.identity()))
                     await self.world.close()
                 self._note_cost()
                 await asyncio.sleep(self._every)
@@ -194,7 +194,7 @@ class Meter:
                 return "offline"
         except (OSError, KmipError, TTLVError) as error:
             self.log("meter: no report: %s" % error)
-            return "offline"
+            return "refused" if isinstance(error, tls.TLSError) and error.refused else "offline"
         self._sequence += 1
         header = json.dumps(
             {"device": config["device"], "boot": self._boot, "sequence": self._sequence}
