@@ -81,7 +81,7 @@ def extended_usage_bits(usage):
     for oid in usage:
         if oid == ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE:
             bits |= 1
-        elif oid.dotted_string.startswith("1.3.6.1.5.5.7.3."):
+        elif oid.dotted_string.startswith("1.3.6.1.5.5.7.3.") and oid.dotted_string.count(".") == 8:
             number = int(oid.dotted_string.rsplit(".", 1)[1])
             bits |= 1 << number if number < 30 else 0
     return bits
