@@ -355,3 +355,12 @@ def test_register_certify_get_in_one_message(meter):
     got = direct.payload_of(items[2]).find(T.CERTIFICATE).find(T.CERTIFICATE_VALUE).value
     assert x509.load_der_x509_certificate(got).public_key() == key.public_key()
     assert failure(fresh.call, Operation.CREATE_KEY_PAIR) == R.PERMISSION_DENIED
+
+
+def test_requests_that_break_off_anywhere(meter):
+    """Every third byte of a certificate request changed: refused, never a defect, nothing issued."""
+    whole = csr(meter.key)
+    for position in range(0, len(whole), 3):
+        broken = bytearray(whole)
+        broken[position] ^= 0x2E
+        assert failure(certify, meter, meter.public, *request_items(bytes(broken))) == R.INVALID_FIELD

@@ -7,11 +7,14 @@ import pytest
 from serverkit import ROOT, Clock, make_engine, vectors
 
 from tools.refserver import direct, ttlv
+from tools.refserver.authority import Authority
+from tools.refserver.certificates import der
 from tools.refserver.cryptoenums import CryptographicAlgorithm as A
 from tools.refserver.cryptoenums import KeyFormatType as F
 from tools.refserver.direct import attribute, key_object, name_item, template
 from tools.refserver.enums import ObjectType, Operation
 from tools.refserver.tags import Tag as T
+from tools.refserver.tags import name as tag_name
 
 START = 1_700_000_000
 VALUES = {
@@ -67,7 +70,82 @@ def seeds():
             direct.request(version, (Operation.GET_USAGE_ALLOCATION, [
                 uid(), ttlv.long_integer(T.USAGE_LIMITS_COUNT, 1)])),
         ]
+        found += [direct.request(version, each) for each in _later_operations(version)]
+    for version in (20, 21):
+        found += [direct.request(version, each, asynchronous=bool(version % 2))
+                  for each in _later_operations(version)]
+        found.append(direct.request(
+            version, (Operation.REGISTER, [
+                ttlv.enumeration(T.OBJECT_TYPE, ObjectType.SYMMETRIC_KEY), given(version, *_AES), key]),
+            (Operation.GET, [ttlv.integer(T.UNIQUE_IDENTIFIER, 0)]),
+            (Operation.GET, [ttlv.enumeration(T.UNIQUE_IDENTIFIER, 0xC)])))
+    found.append(direct.request(14, (Operation.ARCHIVE, [uid()]), (Operation.RECOVER, []),
+                                ordered=True, option=3))
     return found
+
+
+_AES = (
+    ttlv.enumeration(T.CRYPTOGRAPHIC_ALGORITHM, A.AES), ttlv.integer(T.CRYPTOGRAPHIC_LENGTH, 128),
+    ttlv.integer(T.CRYPTOGRAPHIC_USAGE_MASK, 0x20C), ttlv.date_time(T.ACTIVATION_DATE, START))
+_CHANGED = ttlv.text(T.CONTACT_INFORMATION, "me")
+
+
+def given(version, *items):
+    """Attributes for a new object, in the form of the version."""
+    if version >= 20:
+        return direct.attributes_2x(*items)
+    return template(*[attribute(tag_name(item.tag), item) for item in items])
+
+
+def _change(version, tag, item):
+    return direct.attributes_2x(item, tag=tag) if version >= 20 else attribute(tag_name(item.tag), item)
+
+
+def _later_operations(version):
+    """(operation, payload) of the operations that OASIS's cases show little of."""
+    parameters = ttlv.structure(
+        T.DERIVATION_PARAMETERS,
+        ttlv.structure(T.CRYPTOGRAPHIC_PARAMETERS, ttlv.enumeration(T.BLOCK_CIPHER_MODE, 1),
+                       ttlv.enumeration(T.HASHING_ALGORITHM, 6)),
+        ttlv.byte_string(T.INITIALIZATION_VECTOR, bytes(16)),
+        ttlv.byte_string(T.DERIVATION_DATA, bytes(32)), ttlv.byte_string(T.SALT, b"salt"),
+        ttlv.integer(T.ITERATION_COUNT, 2))
+    name = [ttlv.text(T.ATTRIBUTE_NAME, "Contact Information")]
+    if version >= 20:
+        name = [ttlv.enumeration(T.ATTRIBUTE_REFERENCE, T.CONTACT_INFORMATION)]
+    yield Operation.CREATE, [ttlv.enumeration(T.OBJECT_TYPE, 2), given(version, *_AES, name_item("k"))]
+    yield Operation.CREATE, [ttlv.enumeration(T.OBJECT_TYPE, 2), given(version, *_AES, _CHANGED)]
+    yield Operation.ADD_ATTRIBUTE, [uid(), _change(version, T.NEW_ATTRIBUTE, _CHANGED)]
+    yield Operation.MODIFY_ATTRIBUTE, [uid(), _change(version, T.NEW_ATTRIBUTE, _CHANGED)]
+    yield Operation.DELETE_ATTRIBUTE, [uid(), *name]
+    yield Operation.GET_ATTRIBUTES, [uid(), *name]
+    for operation in (Operation.ARCHIVE, Operation.RECOVER, Operation.OBTAIN_LEASE, Operation.RE_KEY,
+                      Operation.GET_ATTRIBUTE_LIST, Operation.VALIDATE, Operation.ACTIVATE):
+        yield operation, [uid()]
+    yield Operation.RE_KEY, [uid(), ttlv.interval(T.OFFSET, 1), given(version, ttlv.text(
+        T.CONTACT_INFORMATION, "new"))]
+    yield Operation.RE_KEY_KEY_PAIR, [ttlv.text(T.PRIVATE_KEY_UNIQUE_IDENTIFIER, "u0")]
+    yield Operation.VALIDATE, [ttlv.structure(
+        T.CERTIFICATE, ttlv.enumeration(T.CERTIFICATE_TYPE, 1), ttlv.byte_string(
+            T.CERTIFICATE_VALUE, der(Authority.new("Stranger", START).certificate)))]
+    for method in (1, 2, 3, 4, 5) if version < 20 else (1, 4, 0xA):
+        yield Operation.DERIVE_KEY, [
+            ttlv.enumeration(T.OBJECT_TYPE, 2), uid(), ttlv.enumeration(T.DERIVATION_METHOD, method),
+            parameters, given(version, *_AES)]
+    yield Operation.POLL, [ttlv.byte_string(T.ASYNCHRONOUS_CORRELATION_VALUE, bytes(8))]
+    yield Operation.CANCEL, [ttlv.byte_string(T.ASYNCHRONOUS_CORRELATION_VALUE, bytes(8))]
+    if version >= 20:
+        yield Operation.LOCATE, [given(version, *_AES)]
+        yield Operation.SET_ATTRIBUTE, [uid(), _change(version, T.NEW_ATTRIBUTE, _CHANGED)]
+        yield Operation.ADJUST_ATTRIBUTE, [
+            uid(), ttlv.enumeration(T.ATTRIBUTE_REFERENCE, T.ACTIVATION_DATE),
+            ttlv.enumeration(T.ADJUSTMENT_TYPE, 1)]
+    else:
+        yield Operation.REGISTER, [
+            ttlv.enumeration(T.OBJECT_TYPE, ObjectType.TEMPLATE), template(attribute("Name", name_item("t"))),
+            ttlv.structure(T.TEMPLATE, *given(version, *_AES).value)]
+        yield Operation.CREATE, [ttlv.enumeration(T.OBJECT_TYPE, 2), ttlv.structure(
+            T.TEMPLATE_ATTRIBUTE, name_item("t"))]
 
 
 def all_items(item):
@@ -120,7 +198,7 @@ def aim(chance, data, uids):
     tree = ttlv.decode(data, extended_dates=True)
     for item in all_items(tree):
         if uids and item.type == ttlv.TEXT_STRING and item.tag in (
-                T.UNIQUE_IDENTIFIER, T.LINKED_OBJECT_IDENTIFIER):
+                T.UNIQUE_IDENTIFIER, T.LINKED_OBJECT_IDENTIFIER, T.PRIVATE_KEY_UNIQUE_IDENTIFIER):
             item.value = chance.choice(uids)
     return ttlv.encode(tree)
 
@@ -129,10 +207,12 @@ def run(folder, seed, rounds):
     """Fuzz for some rounds; returns how many operations succeeded."""
     chance = random.Random(seed)
     engine, caller = make_engine(
-        folder, Clock(START), device="Client", allow_sha1_requests=True,
+        folder, Clock(START), device="Client", allow_sha1_requests=True, newest=21,
         subject="CN={device},OU=KMIP,O=ACME,C=US")
     successes = 0
     first = seeds()
+    for operation in (Operation.RE_KEY, Operation.ARCHIVE, Operation.GET_ATTRIBUTES):
+        engine.pending.set(operation, chance.choice(("always", "delay 0", "approve", "fail NUMERIC_RANGE")))
     for _ in range(rounds):
         with engine.store.transaction(write=False) as transaction:
             uids = transaction.uids_of("Client")[-6:]
@@ -146,7 +226,8 @@ def run(folder, seed, rounds):
         for item in items:
             status = item.find(T.RESULT_STATUS).value
             successes += status == 0
-            assert (status == 0) == (item.find(T.RESULT_REASON) is None)
+            assert (status != 1) == (item.find(T.RESULT_REASON) is None)
+            assert (status == 2) == (item.find(T.ASYNCHRONOUS_CORRELATION_VALUE) is not None)
     return successes
 
 

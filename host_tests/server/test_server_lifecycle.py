@@ -16,6 +16,7 @@ from tools.refserver.cryptoenums import DerivationMethod, KeyFormatType
 from tools.refserver.direct import Direct, attribute, name_item, template
 from tools.refserver.enums import LinkType, ObjectType, Operation, State, ValidityIndicator
 from tools.refserver.enums import ResultReason as R
+from tools.refserver.errors import KmipError
 from tools.refserver.tags import Tag as T
 
 __all__ = ["caller"]
@@ -505,3 +506,22 @@ def test_a_split_key_comes_back_as_it_was(caller, method, prime):
     payload = do(caller, Operation.GET, uid)
     assert payload.find(T.OBJECT_TYPE).value == ObjectType.SPLIT_KEY
     assert ttlv.encode(payload.find(T.SPLIT_KEY)) == ttlv.encode(split)
+
+
+def test_certificates_that_break_off_anywhere(caller):
+    """Every byte of a certificate changed in turn: a verdict or Invalid Field, never a defect."""
+    whole = der(caller.engine.meter_ca.certificate)
+    outcomes = set()
+    for position in range(0, len(whole), 3):
+        broken = bytearray(whole)
+        broken[position] ^= 0x2E
+        try:
+            outcomes.add(verdict(caller, certificate_object(bytes(broken))))
+        except KmipError as error:
+            outcomes.add(error.reason)
+        try:
+            caller.register(ObjectType.CERTIFICATE, certificate_object(bytes(broken)), MASK)
+        except KmipError as error:
+            assert error.reason in (R.INVALID_FIELD, R.CRYPTOGRAPHIC_FAILURE), error
+    assert outcomes >= {INVALID, R.INVALID_FIELD}
+    assert outcomes <= {INVALID, UNKNOWN, R.INVALID_FIELD}

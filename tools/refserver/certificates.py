@@ -3,6 +3,7 @@
 import hashlib
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from cryptography.x509.oid import SignatureAlgorithmOID as Sig
@@ -29,11 +30,22 @@ _SIGNATURES = {
 }
 
 
+# What the library raises, early or late, for certificates and requests that it cannot read.
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+              x509.UnsupportedGeneralNameType)
+_PARTS = ("version", "issuer", "subject", "serial_number", "not_valid_before_utc", "not_valid_after_utc",
+          "signature_algorithm_oid", "extensions")
+
+
 def load(der):
-    """The X.509 certificate in these bytes."""
+    """The X.509 certificate in these bytes, every part of it readable."""
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
+        certificate = x509.load_der_x509_certificate(der)
+        for part in _PARTS:  # the library reads them when they are asked for
+            getattr(certificate, part)
+        certificate.public_key()
+        return certificate
+    except UNREADABLE:
         raise invalid_field("the Certificate Value is no X.509 certificate in DER")
 
 

@@ -1,11 +1,11 @@
 """Certificate requests: reading PKCS#10, its own signature, and whether it asks for its due."""
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from .certificates import common_names
+from .certificates import UNREADABLE, common_names
 from .enums import CertificateRequestType
 from .errors import Reason, denied, invalid_field
 from .keyformats import describe
@@ -26,10 +26,11 @@ def load(kind, data, allow_sha1=False):
             request = x509.load_pem_x509_csr(data)
         else:
             raise _bad("certificate requests of type %s are not supported; use PKCS#10"
-                                % CertificateRequestType(kind).name)
+                       % CertificateRequestType(kind).name)
         _verify(request, allow_sha1)
         describe(request.public_key())
-    except (ValueError, UnsupportedAlgorithm, TypeError):
+        request.subject  # noqa: B018 - the library reads it when it is asked for
+    except UNREADABLE:
         raise _bad("the Certificate Request is no PKCS#10 request")
     except InvalidSignature:
         raise _bad("the Certificate Request's signature is not by its own key")
@@ -41,7 +42,7 @@ def _verify(request, allow_sha1):
     weak = isinstance(algorithm, hashes.SHA1)
     if algorithm is None or not (algorithm.name in _STRONG or (weak and allow_sha1)):
         raise _bad("the Certificate Request is signed with %s; SHA-256 is the least"
-                            % (algorithm.name if algorithm else "an unknown hash"))
+                   % (algorithm.name if algorithm else "an unknown hash"))
     key, signed = request.public_key(), request.tbs_certrequest_bytes
     if isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(request.signature, signed, ec.ECDSA(algorithm))
@@ -70,7 +71,7 @@ def check_identity(request, device, subject):
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return []
-    except ValueError:
+    except UNREADABLE:
         raise _bad("the Certificate Request's extensions cannot be read")
     wanted = list(extension.value)
     for name in wanted:

@@ -74,7 +74,7 @@ def _verdict(ctx, chain, when):
         if depth:
             try:
                 chain[depth - 1].verify_directly_issued_by(certificate)
-            except (ValueError, TypeError, InvalidSignature):
+            except (InvalidSignature, *certificates.UNREADABLE):
                 return ValidityIndicator.INVALID
     return ValidityIndicator.VALID
 
