@@ -32,8 +32,8 @@ _SHAKING = const(2)  # the same within a handshake, where each record can mean l
 class Stream:
     """A connection over a pair of asyncio's streams: write() and readinto() to await, close() at once.
 
-    Neither waits by itself for longer than within() lets it: `timeout` is in seconds. `under` has a
-    close() for what lies under the pair, where the pair's own does not do.
+    What is awaited has a time-out only within(): `timeout`, in seconds. `under` has a close() for what
+    lies under the pair, where the pair's own does not do.
     """
 
     def __init__(self, reader, writer, timeout=10, under=None):
@@ -226,6 +226,7 @@ class AsyncClient(Client):
 
     async def agree(self, versions=(14, 13, 12, 11, 10)):
         """As Client.agree()."""
+        self.idle()
         self.set_version(max(versions))
         try:
             found = await self.discover_versions(versions)
