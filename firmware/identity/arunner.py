@@ -24,6 +24,7 @@ async def arun(agent, world):
             except StopIteration:
                 return True
             except (OSError, MemoryError) as error:
+                await world.close()
                 agent.stumbled(error)
                 return True
             outcome = None
