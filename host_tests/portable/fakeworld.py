@@ -342,6 +342,7 @@ class Device:
         self.transitions = []
         self.commits = 0
         self.fails = ()  # numbers of the commits that the store refuses
+        self.proving = ""
         self.loses = ""  # the fault of every request for a certificate
         self.hangs_up_on = ()  # uids of certificates that the server ends the connection of
         self.proved = []
@@ -365,11 +366,14 @@ class Device:
         secret, point = minica.key("bootstrap")
         subject = csr.name((("CN", NAME + "-bootstrap"),))
         der = self.server.ca.issue(subject, point, T0 - 100 * DAY, T0 + 4000 * DAY)
-        mkdir(self.root + "/boot")
-        for name, octets in (("key", p256.sec1(secret, point)), ("cert", der)):
-            with open(self.root + "/boot/" + name + ".der", "wb") as file:
-                file.write(octets)
+        self.write_files("/boot", {"key.der": p256.sec1(secret, point), "cert.der": der})
         self.secrets.append(secret)
+
+    def write_files(self, folder, files):
+        mkdir(self.root + folder)
+        for name in files:
+            with open(self.root + folder + "/" + name, "wb") as file:
+                file.write(files[name])
 
     def _provision(self):
         server = self.server
@@ -414,6 +418,8 @@ class Device:
             if not any(row[0] == before and row[1] == name for row in renewal.TABLE):
                 raise Broken("%s, %s is not in the table" % (before, name))
             active = slots.state.get("active")
+            if name == "proved":
+                self.proving = self.agent.trial().uid
             event(name, value)
             for row in renewal.AFTER:
                 if row[:2] == (before, name) and self.agent.last.startswith(row[3]):
