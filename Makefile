@@ -13,7 +13,7 @@ help:  ## this list
 setup:  ## virtual environment, mpy-cross and MicroPython's Unix ports, under build/
 	@$(PYTHON) -m tools.prepare
 
-demo: setup  ## one meter renews its certificate; ARGS="..." goes to tools.demo
+demo: setup  ## two meters renew, change their key, enrol; ARGS="..." goes to tools.demo
 	@$(VENV)/python -m tools.demo $(ARGS)
 
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some

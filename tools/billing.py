@@ -1,6 +1,7 @@
 """The billing end point: takes sealed usage reports over mutual TLS, for tests and demonstrations.
 
-    POST /reports: 1 byte header length, header (JSON: device, boot, sequence), IV, ciphertext, MAC
+    POST /reports: 1 byte header length, header (JSON: device, boot, sequence), IV, ciphertext, MAC;
+    the last three are left out by a meter that has no leave to use its key
 
 It answers 204 for a report that is new, unsealed with the device's key and came under that device's
 certificate, 403 where the certificate is another's, 400 for anything else. Its key table is the key
@@ -24,6 +25,8 @@ from cryptography.x509.oid import NameOID
 from .refserver.authority import METER_CA, SERVER_CA, Authority
 from .refserver.direct import Direct, payload_of
 from .refserver.enums import Operation
+from .refserver.errors import KmipError
+from .refserver.server import linger
 from .refserver.setup import issue_server, server_names
 from .refserver.tags import Tag as T
 from .refserver.ttlv import text
@@ -40,7 +43,7 @@ class Report:
     device: str
     boot: int
     sequence: int
-    wh: int
+    wh: int | None  # None: the meter had no leave to seal its register's reading
     certificate: x509.Certificate
     when: float
 
@@ -114,13 +117,15 @@ class Billing:
         try:
             told = json.loads(header)
             device, boot, sequence = told["device"], int(told["boot"]), int(told["sequence"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise Refused(400, "no report") from None
         peer = x509.load_der_x509_certificate(certificate)
         names = [item.value for item in peer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         if names != [device]:
             raise Refused(403, "the certificate is not the device's")
-        usage = json.loads(unseal(self.key_of(device), header, body[1 + body[0] :]))
+        sealed = body[1 + body[0] :]
+        # A meter whose key's allocation is used up still says that it is there, and seals nothing.
+        usage = json.loads(unseal(self.key_of(device), header, sealed)) if sealed else {"wh": None}
         if (device, boot, sequence) in self._seen:
             raise Refused(400, "seen before")
         self._seen.add((device, boot, sequence))
@@ -141,6 +146,7 @@ class _Server(http.server.ThreadingHTTPServer):
         try:
             secure = self._context.wrap_socket(request, server_side=True)
         except OSError:
+            linger(request)
             return
         try:
             super().finish_request(secure, client_address)
@@ -157,7 +163,8 @@ def _handler(billing):
 
         def do_POST(self):
             try:
-                length = int(self.headers.get("Content-Length", "0"))
+                length = self.headers.get("Content-Length", "")
+                length = int(length) if length.isascii() and length.isdigit() else 0
                 if self.path != "/reports" or not 0 < length <= _LONGEST:
                     raise Refused(400, "no report")
                 billing.accept(self.rfile.read(length), self.connection.getpeercert(True))
@@ -165,6 +172,9 @@ def _handler(billing):
             except Refused as refusal:
                 billing.refused.append(refusal.args)
                 self._answer(refusal.args[0])
+            except KmipError as error:  # the key server does not give the device's key
+                billing.refused.append((403, str(error)))
+                self._answer(403)
 
         def _answer(self, status):
             self.send_response(status)

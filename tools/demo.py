@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rich.console import Console
 from rich.table import Table
 
-from . import toolchain
+from . import steps, toolchain
 from .billing import Billing
 from .bytecode import compile_firmware
 from .provision import CONFIG, provision
@@ -77,6 +77,7 @@ class Story:
         self.cost = {}
         self.peak = 0
         self.tail = []
+        self.process = None
         self._steps = steps
         self._tell = tell
 
@@ -99,7 +100,7 @@ def run_meter(binary, folder, code, story, heap, verbose):
     """Run a meter until its story is finished or LIMIT seconds are over."""
     environment = dict(os.environ, MICROPYPATH="%s:.frozen" % code)
     script = "from meter.main import main; main(%r, %d, True)" % (str(folder), LIMIT)
-    process = subprocess.Popen(
+    story.process = process = subprocess.Popen(
         [str(binary), "-X", "heapsize=" + heap, "-c", script],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     watchdog = threading.Timer(LIMIT, process.kill)
@@ -145,12 +146,16 @@ def main(argv=None):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true", help="print the meters' own log as well")
     parser.add_argument("--target", choices=("unix32", "unix64"), help="MicroPython's Unix port to use")
-    parser.add_argument("--heap", default="192k", help="a meter's heap (default %(default)s)")
+    parser.add_argument("--heap", help="a meter's heap (default 192k; 64-bit 384k)")
     options = parser.parse_args(argv)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 120
+    steps.end_when_told()
     target = options.target or ("unix32" if toolchain.find("unix32") else "unix64")
+    if not options.target and target == "unix64":
+        console.print("no 32-bit port, so on 64 bits: %s" % toolchain.why_missing("unix32"))
+    options.heap = options.heap or ("192k" if target == "unix32" else "384k")
     binary = toolchain.find(target)
     if binary is None:
         print("demo: no MicroPython: %s" % toolchain.why_missing(target), file=sys.stderr)
@@ -190,10 +195,15 @@ def tell_stories(top, binary, options, console):
             story = Story(device, steps, lambda line: console.print("[green]ok[/green] " + line))
             runs.append((story, threading.Thread(target=run_meter, args=(
                 binary, top / device, code, story, options.heap, options.verbose))))
-        for _, thread in runs:
-            thread.start()
-        for _, thread in runs:
-            thread.join()
+        try:
+            for _, thread in runs:
+                thread.start()
+            for _, thread in runs:
+                thread.join()
+        finally:
+            for story, _ in runs:
+                if story.process is not None:
+                    story.process.kill()
         failed = False
         for (story, _), (_, _, wanted) in zip(runs, METERS, strict=True):
             certificates = list(dict.fromkeys(

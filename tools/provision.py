@@ -34,6 +34,7 @@ from .refserver.errors import KmipError
 from .refserver.keyformats import spki
 from .refserver.managed import link_item
 from .refserver.policy import BOOTSTRAP
+from .refserver.server import DEFAULT_PORT
 from .refserver.tags import Tag as T
 
 CONFIG = "config.json"
@@ -48,7 +49,7 @@ class ProvisionError(Exception):
 
 
 def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte", key_bits=128,
-              host="127.0.0.1", port=None, server_name=None, bootstrap=False):
+              host="127.0.0.1", port=DEFAULT_PORT, server_name=None, bootstrap=False):
     """Provision a device; returns config.json's content.
 
     state        the server's state folder
@@ -98,8 +99,10 @@ def _finished(engine, device, out):
 def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, config):
     if key_bits not in (128, 256):
         raise ProvisionError("an AES key of %d bits is not offered; 128 or 256" % key_bits)
-    if usage_total < 1:
-        raise ProvisionError("the usage total must be positive")
+    if not 0 < usage_total < 1 << 63:
+        raise ProvisionError("the usage total must be positive and below 2**63")
+    if not 0 < config["port"] < 1 << 16:
+        raise ProvisionError("there is no port %d" % config["port"])
     identity = engine.add_device(device)
     with engine.store.transaction(write=False) as transaction:
         if transaction.uids_of(device):
@@ -204,7 +207,7 @@ def main(argv=None):
     parser.add_argument("--usage-unit", choices=sorted(_UNITS), default="byte")
     parser.add_argument("--key-bits", type=int, choices=(128, 256), default=128)
     parser.add_argument("--host", default="127.0.0.1", help="where the device finds the server")
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="(default %(default)s)")
     parser.add_argument("--server-name", help="the name in the server's certificate")
     parser.add_argument("--bootstrap", action="store_true", help="the device makes its own key and enrols")
     arguments = vars(parser.parse_args(argv))

@@ -23,7 +23,8 @@ async def arun(agent, world):
                 wanted = steps.send(outcome)
             except StopIteration:
                 return True
-            except (OSError, MemoryError) as error:
+            except Exception as error:
+                # As in runner.run(): never the end of all renewals.
                 await world.close()
                 agent.stumbled(error)
                 return True

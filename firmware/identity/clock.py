@@ -25,7 +25,7 @@ class Clock:
 
     def __init__(self, floor=0, set_rtc=None):
         self.floor = floor
-        self.heard = False  # whether a server has told the time since the start
+        self.heard = 0  # what a server said last, 0 where none has told the time since the start
         self._set_rtc = set_rtc
         self._offset = 0
         self._known = True
@@ -66,7 +66,8 @@ class Clock:
             return
         stamp = max(self.floor, min(stamp, latest))
         known = self.known()
-        self.heard = self._known = True
+        self._known = True
+        self.heard = stamp
         if known and -_TOLERANCE <= stamp - self.now() <= _TOLERANCE:
             return
         self._offset = stamp - self._raw()

@@ -63,7 +63,7 @@ def run(agent, world):
 
     `world` has open(identity), call(calls), close(), report(identity), as the module's text has them,
     raising their errors, and tick(), which is called between slices of long arithmetic. Where the store
-    fails the job is tried again later; nothing is raised for it.
+    fails, or anything else, the job is tried again later; nothing is raised for it.
     """
     steps = outcome = None
     while True:
@@ -76,7 +76,8 @@ def run(agent, world):
             wanted = steps.send(outcome)
         except StopIteration:
             return True
-        except (OSError, MemoryError) as error:
+        except Exception as error:
+            # The store, the heap, or an answer that nobody thought of: never the end of all renewals.
             world.close()
             agent.stumbled(error)
             return True
@@ -185,7 +186,9 @@ def _ask(agent, public):
     if agent.mode == "renew":
         calls.append(("recertify", {"uid": agent.base(), "csr": agent.csr(), "offset": 0}))
     else:
-        now = ("Activation Date", _TAG_ACTIVATION_DATE, _DATE_TIME, agent.clock.now())
+        # By the server's clock, which our own may be ahead of: the certificate's life begins then.
+        now = min(agent.clock.now(), agent.clock.heard or agent.clock.floor)
+        now = ("Activation Date", _TAG_ACTIVATION_DATE, _DATE_TIME, now)
         arguments = {"csr": agent.csr(), "attributes": (now,)}
         if public:
             arguments["uid"] = public
@@ -297,14 +300,14 @@ def _name(agent):
 def _link(attributes, kind):
     # The object that a Link of this type leads to, or "". By type: an index tells nothing.
     for name, _, fields in attributes:
-        if name != "Link" and name != _TAG_LINK:
+        if (name != "Link" and name != _TAG_LINK) or not isinstance(fields, (list, tuple)):
             continue
         found = ""
         right = False
         for tag, _, value in fields:
             if tag == _TAG_LINK_TYPE:
                 right = value == kind
-            elif tag == _TAG_LINKED_OBJECT_IDENTIFIER:
+            elif tag == _TAG_LINKED_OBJECT_IDENTIFIER and isinstance(value, str):
                 found = value
         if right:
             return found

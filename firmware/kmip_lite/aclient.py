@@ -15,10 +15,11 @@ from errno import EALREADY, ECONNRESET, ENOTCONN, ETIMEDOUT
 
 from micropython import const
 
-from kmip_lite.client import Client, load, moved
+from kmip_lite.client import Client, load, lowest, moved
 from kmip_lite.message import KmipError
-from kmip_lite.tls import explain
+from kmip_lite.tls import TLSError, explain
 
+_DAY = const(86400)
 _HEADER = const(8)
 
 _POLL_REQUEST = const(3)  # MicroPython's stream ioctl requests
@@ -187,10 +188,12 @@ async def _open(host, port, context, server_name, under):
 async def connect(host, port, context, server_name, timeout=10):
     """Connect, shake hands, and give a Stream; arguments as those of tls.connect().
 
-    `timeout`: seconds for the connection together with the handshake, and for each exchange. Raises
-    TLSError when either side refuses the other, OSError when the transport fails; the socket is closed
-    then, and when the call is cancelled.
+    `timeout`: seconds for the connection together with the handshake, and for each exchange, up to a
+    day. Raises what tls.connect() does; the socket is closed then, and when the call is cancelled.
     """
+    if "\0" in server_name:
+        raise TLSError(0, "TLS: no name of a server")
+    timeout = min(timeout, _DAY)
     under = None
     if sys.implementation.name == "micropython":
         context = under = _Under(context)
@@ -227,13 +230,15 @@ class AsyncClient(Client):
     async def agree(self, versions=(14, 13, 12, 11, 10)):
         """As Client.agree()."""
         self.idle()
-        self.set_version(max(versions))
+        before = self.version
+        self.set_version(lowest(versions))
         try:
             found = await self.discover_versions(versions)
         except KmipError as error:
             found = error
-        self.set_version(load("discover_versions").highest(versions, found))
-        return self.version
+        finally:
+            self.set_version(before)
+        return self._settle(versions, found)
 
     def batch(self):
         """An AsyncBatch: several operations in one message, with the ID Placeholder."""

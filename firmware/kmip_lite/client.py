@@ -69,14 +69,25 @@ class Client:
 
     def agree(self, versions=(14, 13, 12, 11, 10)):
         """Speak the highest of `versions` that the server knows too, and give it; TTLVError where there
-        is none. One round trip. A server that does not know Discover Versions speaks 1.0."""
-        self.set_version(max(versions))
+        is none, and the connection is closed. One round trip. A server that does not know Discover
+        Versions speaks 1.0. The version is what it was where anything fails."""
+        before = self.version
+        self.set_version(lowest(versions))
         try:
             found = self.discover_versions(versions)
         except KmipError as error:
             found = error
-        self.set_version(load("discover_versions").highest(versions, found))
-        return self.version
+        finally:
+            self.set_version(before)
+        return self._settle(versions, found)
+
+    def _settle(self, versions, found):
+        agreed = load("discover_versions").highest(versions, found)
+        if not agreed:
+            self.close()
+            raise TTLVError("no protocol version in common")
+        self.set_version(agreed)
+        return agreed
 
     def time_stamp(self):
         """The server's clock in its last answer, seconds since 1970; 0 before the first."""
@@ -189,6 +200,11 @@ def moved(count):
     if not count:
         raise OSError(ECONNRESET, "the server has closed the connection")
     return count
+
+
+def lowest(versions):
+    """The version to ask in: the lowest of those that know Discover Versions (1.1 and later)."""
+    return min([version for version in versions if version > 10] or versions)
 
 
 def load(name):

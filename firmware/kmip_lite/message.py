@@ -60,7 +60,7 @@ class KmipError(Exception):
 
     def __init__(self, operation, status, reason, message):
         super().__init__(
-            "operation 0x%02X: status %d, reason 0x%02X: %s" % (operation, status, reason, message)
+            "operation 0x%02X: status %d, reason 0x%02X: %r" % (operation, status, reason, message)
         )
         self.operation = operation
         self.status = status

@@ -7,14 +7,16 @@ Keys and certificates are DER, which every board's mbedTLS reads.
 import io
 import select
 import socket
-from errno import ETIMEDOUT
+from errno import ECONNRESET, ETIMEDOUT
 from time import ticks_add, ticks_diff, ticks_ms
 
 import tls
 from micropython import const
 
+_DAY = const(86400)
 _POLL_REQUEST = const(3)  # MicroPython's stream ioctl requests
 _CLOSE_REQUEST = const(4)
+_EPIPE = const(32)  # not in MicroPython's errno
 _FATAL_ALERT = const(-30592)  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 
 
@@ -118,6 +120,9 @@ def explain(error):
         made = TLSError(code, "the server refuses our certificate, or TLS with us")
         made.refused = True
         return made
+    if code in (_EPIPE, ECONNRESET) and isinstance(error, OSError):
+        # A server that refuses us and closes at once can cut its own alert off.
+        return OSError(code, "the server closed the connection")
     if isinstance(error, OSError) and not (isinstance(code, int) and code < 0):
         return error
     # mbedTLS raises ValueError(text) for a certificate, else OSError(code, its name).
@@ -129,13 +134,17 @@ def context(anchors, cert=None, key=None, peer=None):
     """A TLS context. `anchors`: a sequence of the DER of the certificates that the server's chain may
     end in; `cert` and `key`: the DER of our own certificate and private key (SEC1 or PKCS#8). `peer`:
     called in each handshake with the DER (a memoryview, for the call only) and the depth of each
-    certificate of the server's chain, 0 being its own; it must give 0, and raise nothing."""
+    certificate of the server's chain, 0 being its own; it must give 0, and raise nothing. Raises TLSError
+    for DER that is no certificate or key."""
     made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     made.verify_mode = tls.CERT_REQUIRED
-    for anchor in anchors:
-        made.load_verify_locations(anchor)
-    if cert is not None:
-        made.load_cert_chain(cert, key)
+    try:
+        for anchor in anchors:
+            made.load_verify_locations(anchor)
+        if cert is not None:
+            made.load_cert_chain(cert, key)
+    except (OSError, ValueError) as error:
+        raise explain(error)
     if peer is not None:
         made.verify_callback = peer
     return made
@@ -145,10 +154,14 @@ def connect(host, port, context, server_name, timeout=10):
     """Connect, shake hands, and give a Stream.
 
     `context` from context(). `server_name`: the DNS name that the server's certificate must bear.
-    `timeout`: seconds for the connection, for the handshake, and for each exchange. Raises TLSError
-    when either side refuses the other, OSError when the transport fails. On a board a TLS connection
-    holds about 23 KB of heap, most of it in one piece: close the old one before opening a new one.
+    `timeout`: seconds for the connection, for the handshake, and for each exchange, up to a day. Raises
+    TLSError when either side refuses the other, OSError when the transport fails, MemoryError or
+    OSError(ENOMEM) when the heap is too small. On a board a TLS connection holds about 23 KB of heap,
+    most of it in one piece: close the old one before opening a new one.
     """
+    if "\0" in server_name:
+        raise TLSError(0, "TLS: no name of a server")
+    timeout = min(timeout, _DAY)
     address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
     sock = socket.socket(address[0], address[1], address[2])
     try:

@@ -21,6 +21,8 @@ from meter.ledger import Ledger
 from meter.register import Register
 from meter.seal import seal
 
+_LONGEST_KEY = const(64)
+_OBJECT_SYMMETRIC_KEY = const(2)
 _NAP = const(60)  # seconds between two looks at the clock, which may be set meanwhile
 
 
@@ -55,6 +57,7 @@ class Meter:
         journal.commit()
         self.ledger = Ledger(journal, config.get("chunk", 256))
         self.key = bytearray(config.get("key_bits", 128) // 8)
+        self._buffer = bytearray(_LONGEST_KEY)
         self._has_key = False
         self._every = config.get("report_every", 900)
         self._lock = asyncio.Lock()  # one TLS connection at a time
@@ -66,7 +69,7 @@ class Meter:
             self.clock,
             config["device"],
             self.anchors.issuer,
-            ("get", {"uid": config["key_uid"], "into": bytearray(len(self.key))}),
+            ("get", {"uid": config["key_uid"], "into": self._buffer}),
             anchors=self.anchors,
             log=log,
             **config.get("renewal", {}),
@@ -109,10 +112,9 @@ class Meter:
         """Meter, report and renew, for `duration` seconds (0: for ever)."""
         tasks = [asyncio.create_task(task()) for task in (self._meter, self._renew, self._report)]
         try:
-            while True:
-                await asyncio.sleep(duration or _NAP)
-                if duration:
-                    return
+            while not duration:
+                await asyncio.sleep(_NAP)
+            await asyncio.sleep(duration)
         finally:
             for task in tasks:
                 task.cancel()
@@ -128,8 +130,12 @@ class Meter:
         agent = self.agent
         while True:
             before = agent.state
+            busy = False
             async with self._lock:
-                busy = await arun(agent, self.world)
+                try:
+                    busy = await arun(agent, self.world)
+                except Exception as error:
+                    self._failed("renewal", error)
             if agent.state != before:
                 self.note("state", was=before, **agent.status())
             self._note_cost()
@@ -139,12 +145,20 @@ class Meter:
         while True:
             if self.slots.using:
                 async with self._lock:
-                    self.agent.heard(await self.report(self.slots.identity()))
+                    try:
+                        self.agent.heard(await self.report(self.slots.identity()))
+                    except Exception as error:
+                        self._failed("report", error)
                     await self.world.close()
                 self._note_cost()
                 await asyncio.sleep(self._every)
             else:
                 await asyncio.sleep(1)
+
+    def _failed(self, what, error):
+        # A full heap, a file that is gone: told, and tried again in the next round. A task that ended
+        # here would end for good, with the watchdog still fed.
+        self.log("meter: %s: %s: %s" % (what, type(error).__name__, error))
 
     def _note_cost(self):
         world = self.world
@@ -156,23 +170,32 @@ class Meter:
             received=world.received,
         )
 
-    async def prepare(self, identity):
-        """Get the key that seals the reports, and leave to use it further. Raises as the client does."""
-        config = self.config
-        uid = config["key_uid"]
-        grant = config.get("grant", 1024)
-        calls = [("get_usage_allocation", {"uid": uid, "count": grant})]
-        if not self._has_key:
-            calls.insert(0, ("get", {"uid": uid, "into": self.key}))
+    async def _ask(self, verb, arguments):
+        result = (await self.world.call([(verb, arguments)]))[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def fetch_key(self, identity):
+        """Get the key that seals the reports. Raises as the client does, ValueError for another object
+        than a key of the configured length in plain."""
         await self.world.open(identity)
+        got = await self._ask("get", {"uid": self.config["key_uid"], "into": self._buffer})
+        if got.object_type != _OBJECT_SYMMETRIC_KEY or got.wrapped or got.size != len(self.key):
+            raise ValueError("the object on the server is not the key of %d bits" % (8 * len(self.key)))
+        self.key[:] = self._buffer[: got.size]
+        self._buffer[:] = bytes(len(self._buffer))
+        self._has_key = True
         version = self.world.version
-        for result in await self.world.call(calls):
-            if isinstance(result, Exception):
-                raise result
-            if not self._has_key:
-                self._has_key = True
-                self.note("key", version=version)
-                self.log("meter: key fetched, KMIP %d.%d" % (version // 10, version % 10))
+        self.note("key", version=version)
+        self.log("meter: key fetched, KMIP %d.%d" % (version // 10, version % 10))
+
+    async def allocate(self, identity):
+        """Get leave to use the key further. Raises as the client does."""
+        if not self.world.connected():
+            await self.world.open(identity)
+        grant = self.config.get("grant", 1024)
+        await self._ask("get_usage_allocation", {"uid": self.config["key_uid"], "count": grant})
         self.ledger.credit(grant)
         self.note("allocation", count=grant, left=self.ledger.left())
         self.log("meter: %d granted, %d left" % (grant, self.ledger.left()))
@@ -181,25 +204,31 @@ class Meter:
         """Seal a usage report and have the billing end point accept it under this identity.
 
         Gives "accepted", "refused" (it does not want us) or "offline". Gets the key and an allocation
-        where they are missing.
+        where they are missing. Where the server grants no more, the report carries no reading: it still
+        says that the meter is there, and under which certificate.
         """
         config = self.config
         text = json.dumps({"wh": self.register.read(), "time": self.clock.now()}).encode()
         count = 1 if config.get("usage_unit") == "object" else len(text)
         try:
-            if not self._has_key or self.ledger.left() < count + config.get("low", 0):
-                await self.prepare(identity)
-            if not self.ledger.spend(count):
-                self.log("meter: nothing left of the key's allocation")
-                return "offline"
-        except (OSError, KmipError, TTLVError) as error:
+            if not self._has_key:
+                await self.fetch_key(identity)
+            if self.ledger.left() < count + config.get("low", 0):
+                try:
+                    await self.allocate(identity)
+                except KmipError as error:
+                    self.log("meter: no leave to use the key: %s" % error)
+            leave = self.ledger.spend(count)
+        except (OSError, KmipError, TTLVError, ValueError) as error:
             self.log("meter: no report: %s" % error)
             return "refused" if isinstance(error, tls.TLSError) and error.refused else "offline"
         self._sequence += 1
         header = json.dumps(
             {"device": config["device"], "boot": self._boot, "sequence": self._sequence}
         ).encode()
-        body = bytes([len(header)]) + header + seal(self.key, header, text, os.urandom(16))
+        body = bytes([len(header)]) + header
+        if leave:
+            body += seal(self.key, header, text, os.urandom(16))
         billing = config["billing"]
         await self.world.close()
         try:

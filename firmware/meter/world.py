@@ -69,6 +69,10 @@ class World:
                 self._latest = 0
         return 0
 
+    def connected(self):
+        """Whether there is a connection."""
+        return self._client is not None
+
     def call(self, calls, asynchronous=False):
         """Exchange one message with an item for each (verb, arguments): a list of values and errors. With
         `asynchronous` the server may answer that it is pending.

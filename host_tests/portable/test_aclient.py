@@ -405,7 +405,7 @@ def test_operations_that_are_not_there():
 
 def test_agree():
     def versions(*numbers):
-        return m.success(m.DISCOVER, *[m.header(number)[0] for number in numbers], version=14)
+        return m.success(m.DISCOVER, *[m.header(number)[0] for number in numbers], version=11)
 
     for answer, wanted in (
         (versions(14, 13, 12, 11, 10), 14),
@@ -414,7 +414,10 @@ def test_agree():
     ):
         kmip = AsyncClient(Stream(answer))
         assert run(kmip.agree()) == kmip.version == wanted
-    failed(TTLVError, AsyncClient(Stream(versions(21))).agree())
+    kmip = AsyncClient(Stream(versions(21)), 13)
+    failed(TTLVError, kmip.agree())
+    assert kmip.version == 13
+    failed(OSError, get_key(kmip))
     error = failed(KmipError, AsyncClient(Stream(m.message(m.failure(m.DISCOVER, 12)))).agree())
     assert error.reason == 12
 

@@ -328,7 +328,7 @@ def test_with_closes():
 
 
 def versions_answer(*versions):
-    return m.success(m.DISCOVER, *[m.header(version)[0] for version in versions], version=14)
+    return m.success(m.DISCOVER, *[m.header(version)[0] for version in versions], version=11)
 
 
 def test_agree():
@@ -344,11 +344,18 @@ def test_agree():
         asked = fields(stream.requests[0])[0][0][1][2]
         assert [item[2][1][2] for item in asked] == [4, 3, 2, 1, 0]
     for answer in (versions_answer(), versions_answer(21)):
-        assert "version" in str(raises(TTLVError, Client(Stream(answer)).agree))
-    kmip = Client(Stream(m.message(m.failure(m.DISCOVER, 12))))
+        stream = Stream(answer)
+        kmip = Client(stream, 13)
+        assert "version" in str(raises(TTLVError, kmip.agree))
+        assert stream.closed and kmip.version == 13
+    kmip = Client(Stream(m.message(m.failure(m.DISCOVER, 12))), 13)
     assert raises(KmipError, kmip.agree).reason == 12
+    assert kmip.version == 13
     kmip = Client(Stream(m.message(m.failure(m.DISCOVER, 5))))
     raises(TTLVError, kmip.agree, (14, 13))
+    # Asked in the lowest version that knows the question, so that an old server can answer it.
+    stream = Stream(versions_answer(14, 11))
+    assert Client(stream).agree((21, 14, 11)) == 14
 
 
 # ---- asynchronous answers ----

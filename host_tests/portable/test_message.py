@@ -359,7 +359,7 @@ def test_success_needs_operation_version_and_payload():
 def test_failures():
     error = after(m.message(m.failure(m.GET, 0x0C, "not yours")))
     assert (error.operation, error.status, error.reason, error.message) == (m.GET, 1, 0x0C, "not yours")
-    assert str(error) == "operation 0x0A: status 1, reason 0x0C: not yours"
+    assert str(error) == "operation 0x0A: status 1, reason 0x0C: 'not yours'"
     error = after(m.message(m.item(m.GET, status=m.FAILED)))
     assert (error.status, error.reason, error.message) == (1, 0, "")
     error = after(m.message(m.failure(m.GET, 0x80000001, "z" * 1000)))

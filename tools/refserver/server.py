@@ -167,6 +167,7 @@ class Server:
             except (OSError, ValueError) as error:
                 self.counters.add(refused=1)
                 self._log(1, "%s TLS handshake failed: %s" % (peer, error))
+                linger(sock)
                 return
             with self._lock:
                 self._sockets.discard(sock)
@@ -289,6 +290,17 @@ def _tls_context(folder):
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     context.num_tickets = 0  # every connection shows its certificate
     return context
+
+
+def linger(sock, limit=2):
+    """End a connection so that what was sent last arrives: closed with bytes unread, TCP would throw the
+    TLS alert away that tells the peer why."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + limit
+        sock.settimeout(limit)
+        while time.monotonic() < deadline and sock.recv(4096):
+            pass
 
 
 def _shut(sock):

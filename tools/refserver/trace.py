@@ -110,7 +110,9 @@ def request_line(peer, outcome, received, sent, milliseconds):
         if answer.reason is None:
             parts.append("%s ok" % name)
         else:
-            parts.append("%s %s: %s" % (name, ResultReason(answer.reason).name, answer.message))
+            # A message may repeat what the client sent: it must not forge lines or move the cursor.
+            message = "".join(c if c.isprintable() else "\\x%02x" % ord(c) for c in answer.message)
+            parts.append("%s %s: %s" % (name, ResultReason(answer.reason).name, message))
     return "%s [%s] in %d out %d %.1f ms" % (
         peer, "; ".join(parts), received, sent, milliseconds)
 

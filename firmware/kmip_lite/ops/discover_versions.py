@@ -5,8 +5,6 @@ A 1.0 server does not know the operation: Operation Not Supported (reason 5) mea
 
 from micropython import const
 
-from kmip_lite.ttlv import TTLVError
-
 _STRUCTURE = const(1)
 _INTEGER = const(2)
 
@@ -48,14 +46,14 @@ def response(d, version):
 
 
 def highest(versions, found):
-    """The highest of `versions` that the server knows too; `found` is its answer, a list, or the error
-    (KmipError) in place of one. Raises TTLVError where there is none, and any error but the one that
-    means 1.0."""
+    """The highest of `versions` that the server knows too, 0 where there is none; `found` is its answer, a
+    list, or the error (KmipError) in place of one, which is raised unless it means 1.0."""
     if not isinstance(found, list):
         if found.reason != _REASON_OPERATION_NOT_SUPPORTED:
             raise found
         found = (10,)
-    common = [version for version in versions if version in found]
-    if not common:
-        raise TTLVError("no protocol version in common")
-    return max(common)
+    best = 0
+    for version in versions:
+        if version in found:
+            best = max(best, version)
+    return best
