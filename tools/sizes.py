@@ -22,9 +22,6 @@ GROUPS = (
     ("identity, all of it", ("identity",)),
     ("meter, the emulation", ("meter",)),
 )
-# What a board that only exchanges messages can leave out.
-OPTIONAL = ("kmip_lite/batch", "kmip_lite/aclient")
-
 _PROBE = """
 import gc
 gc.collect()

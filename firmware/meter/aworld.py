@@ -39,7 +39,12 @@ class AWorld(World):
 
 
 async def post(address, context, path, body):
-    """As billing.post(); the time-out is for the connection with its handshake, then for all the rest."""
+    """POST `body` (bytes) over mutual TLS and give the status, an int.
+
+    `address`: (host, port, name in the server's certificate, time-out in seconds: for the connection with
+    its handshake, then for all the rest). Raises TLSError when either side refuses the other, OSError for
+    anything else, also for an answer that is not HTTP.
+    """
     host, port, name, timeout = address
     stream = await connect(host, port, context, name, timeout)
     try:

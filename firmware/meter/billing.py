@@ -1,32 +1,6 @@
-"""Hands sealed reports to the billing end point: an HTTPS POST over mutual TLS."""
-
-from kmip_lite import tls
+"""What passes between the meter and the billing end point: an HTTP POST and the status it gets."""
 
 ANSWER = 256  # bytes of the answer that are looked at
-
-
-def post(address, context, path, body):
-    """POST `body` (bytes) and give the status, an int.
-
-    `address`: (host, port, name in the server's certificate, time-out in seconds). Raises TLSError when
-    either side refuses the other, OSError for anything else, also for an answer that is not HTTP.
-    """
-    host, port, name, timeout = address
-    stream = tls.connect(host, port, context, name, timeout)
-    try:
-        stream.write(request(name, path, body))
-        buf = bytearray(ANSWER)
-        view = memoryview(buf)
-        at = 0
-        while at < ANSWER and buf.find(b"\r\n") < 0:
-            # MicroPython fills what it is given, or waits: the end of the line must not be waited for.
-            count = stream.readinto(view[at : at + 1] if at < 32 else view[at:])
-            if not count:
-                break
-            at += count
-        return status(buf)
-    finally:
-        stream.close()
 
 
 def request(name, path, body):

@@ -1,5 +1,6 @@
 """The billing end point takes what the meter seals, and refuses everything else; over TLS as it is."""
 
+import asyncio
 import json
 import os
 
@@ -8,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from identity.slots import Identity
 from kmip_lite import tls
-from meter.billing import post
+from meter.aworld import post
 from meter.seal import seal
 from tools.billing import Billing, Refused
 from tools.provision import provision
@@ -40,10 +41,13 @@ class Utility:
     def post(self, name, body, path="/reports"):
         identity = self.identity(name)
         context = tls.context([self.read(name, "server_ca.der")], identity.cert, identity.key)
-        return post(("127.0.0.1", self.billing.port, "localhost", 5), context, path, body)
+        address = ("127.0.0.1", self.billing.port, "localhost", 5)
+        return asyncio.run(post(address, context, path, body))
 
-    def report(self, device, sequence=1, key=None):
+    def report(self, device, sequence=1, key=None, sealed=True):
         header = json.dumps({"device": device, "boot": 1, "sequence": sequence}).encode()
+        if not sealed:
+            return bytes([len(header)]) + header
         key = key or self.billing.key_of(device)
         text = json.dumps({"wh": 40, "time": 1}).encode()
         return bytes([len(header)]) + header + seal(key, header, text, os.urandom(16))
@@ -64,6 +68,12 @@ def test_a_report_is_accepted_once(utility):
     assert utility.post("meter-0001", utility.report("meter-0001", 2)) == 204
     assert [(r.device, r.sequence, r.wh) for r in utility.billing.reports] == [
         ("meter-0001", 1, 40), ("meter-0001", 2, 40)]
+
+
+def test_a_meter_without_leave_to_use_its_key_still_reports(utility):
+    assert utility.post("meter-0001", utility.report("meter-0001", sealed=False)) == 204
+    assert utility.post("meter-0002", utility.report("meter-0001", 2, sealed=False)) == 403
+    assert [report.wh for report in utility.billing.reports] == [None]
 
 
 def test_no_meter_reports_for_another(utility):
@@ -101,8 +111,10 @@ def test_a_stranger_gets_no_connection(utility, tmp_path):
         [utility.read("meter-0001", "server_ca.der")],
         (tmp_path / "stranger" / "cert.der").read_bytes(),
         (tmp_path / "stranger" / "key.der").read_bytes())
-    with pytest.raises(OSError):
-        post(("127.0.0.1", utility.billing.port, "localhost", 5), context, "/reports", b"\x00")
+    address = ("127.0.0.1", utility.billing.port, "localhost", 5)
+    with pytest.raises(tls.TLSError) as caught:
+        asyncio.run(post(address, context, "/reports", b"\x00"))
+    assert caught.value.refused
 
 
 def test_the_provisioned_key_is_the_certificates(utility):

