@@ -414,6 +414,16 @@ def test_a_server_of_another_name(runtime, pki):
     why(failed, "does not match with the expected cn", "hostname mismatch")
 
 
+def test_a_name_with_something_behind_its_end(runtime, pki):
+    failed, = runtime.one(pki.job(1, name=kit.NAME + "\0.test"))
+    why(failed, "no name of a server")
+
+
+def test_a_time_out_beyond_all_bounds(runtime, pki):
+    results = exchange(runtime, pki, lambda sock, server: good(sock), timeout=1 << 34)
+    assert results[0]["value"]["value"] == {"hex": KEY.hex()}
+
+
 def test_a_server_whose_certificate_has_expired(runtime, pki):
     failed = handshake(runtime, pki, server=kit.server_identity(pki.ca, start=-9, end=-1))
     why(failed, "expired")
