@@ -143,12 +143,12 @@ class _Server(http.server.ThreadingHTTPServer):
     def finish_request(self, request, client_address):
         # The handshake is the connection's own thread's, so that a slow peer holds nobody up.
         request.settimeout(_TIMEOUT)
+        secure = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         try:
-            secure = self._context.wrap_socket(request, server_side=True)
+            secure.do_handshake()
         except OSError:
-            linger(request)
-            return
-        try:
+            linger(secure)
+        else:
             super().finish_request(secure, client_address)
         finally:
             secure.close()

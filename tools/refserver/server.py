@@ -162,16 +162,17 @@ class Server:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(self._handshake_timeout)
-            try:
-                tls = self._context.wrap_socket(sock, server_side=True)
-            except (OSError, ValueError) as error:
-                self.counters.add(refused=1)
-                self._log(1, "%s TLS handshake failed: %s" % (peer, error))
-                linger(sock)
-                return
+            tls = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             with self._lock:
                 self._sockets.discard(sock)
                 self._sockets.add(tls)
+            try:
+                tls.do_handshake()
+            except (OSError, ValueError) as error:
+                self.counters.add(refused=1)
+                self._log(1, "%s TLS handshake failed: %s" % (peer, error))
+                linger(tls)
+                return
             self.counters.add(handshakes=1)
             self._serve(tls, self._identify(tls, peer), peer)
         except Exception:
