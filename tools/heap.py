@@ -7,6 +7,7 @@ from that heap too, as on the RP2040.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -69,8 +70,9 @@ def renews(binary, heap, top, code, port):
     return done.stdout.splitlines()[-1:] == ["renewed"]
 
 
-def smallest(target="unix32", low=32 << 10, high=256 << 10):
-    """The smallest heap, in bytes; RuntimeError where even `high` is too small."""
+@contextlib.contextmanager
+def prober(target="unix32"):
+    """A function from a number of bytes to whether a renewal runs in such a heap."""
     binary = toolchain.find(target)
     if binary is None:
         raise RuntimeError(toolchain.why_missing(target))
@@ -79,14 +81,20 @@ def smallest(target="unix32", low=32 << 10, high=256 << 10):
         code = compile_firmware(top / "mpy")
         init(top / "state", life=LIFE)
         with Server(top / "state") as server:
-            if not renews(binary, high, top, code, server.port):
-                raise RuntimeError("no renewal in a heap of %d bytes" % high)
-            while high - low > FINENESS:
-                middle = (low + high) // 2
-                if renews(binary, middle, top, code, server.port):
-                    high = middle
-                else:
-                    low = middle
+            yield lambda heap: renews(binary, heap, top, code, server.port)
+
+
+def smallest(target="unix32", low=32 << 10, high=256 << 10):
+    """The smallest heap, in bytes; RuntimeError where even `high` is too small."""
+    with prober(target) as probe:
+        if not probe(high):
+            raise RuntimeError("no renewal in a heap of %d bytes" % high)
+        while high - low > FINENESS:
+            middle = (low + high) // 2
+            if probe(middle):
+                high = middle
+            else:
+                low = middle
     return high
 
 
