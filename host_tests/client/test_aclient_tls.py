@@ -104,7 +104,7 @@ def exchange(runtime, pki, behave, *calls, versions=None, **more):
         connected, *results = runtime.one(job)
         assert "error" not in connected, connected
         ticked(runtime, "a handshake's arithmetic", connected, HANDSHAKE_GAP)
-        assert server.gone.wait(3)
+        assert server.gone.wait(10)
     return results
 
 
@@ -274,7 +274,7 @@ def handshake(runtime, pki, behave=lambda sock, server: good(sock), server=None,
     with kit.Server(lambda sock: behave(sock, *servers), context) as listening:
         servers.append(listening)
         (failed,) = runtime.one(pki.job(listening.port, **more))
-        assert listening.gone.wait(3)
+        assert listening.gone.wait(10)
     assert failed["os"], failed
     assert failed["seconds"] < TIMEOUT + SLACK
     return failed
@@ -489,7 +489,7 @@ def cancelled(runtime, pki, behave, cancel, context=None, **more):
     with kit.Server(lambda sock: behave(sock, *servers), context) as server:
         servers.append(server)
         results = runtime.one(pki.job(server.port, cancel=cancel, **more))
-        assert server.gone.wait(1)
+        assert server.gone.wait(10)
     return results
 
 
@@ -532,7 +532,7 @@ def test_cancelled_behind_the_servers_certificate(runtime, pki):
         with kit.Server(lambda sock: behave(sock, *servers)) as server:
             servers.append(server)
             (result,) = runtime.one(pki.job(server.port, cancel=[0.4]))
-            assert server.gone.wait(1)
+            assert server.gone.wait(10)
     assert result["error"] == "CancelledError" and result["seconds"] < 0.4 + SLACK
 
 
@@ -589,7 +589,7 @@ def posted(runtime, pki, *answer, pause=0, **more):
 
     with kit.Server(behave, kit.server_context(pki.server, pki.ca)) as server:
         (result,) = runtime.one(pki.job(server.port, post="/reports", **more))
-        assert server.gone.wait(1)
+        assert server.gone.wait(10)
     assert sent == [b"POST /reports HTTP/1.1\r\nHost: kmip.test\r\nContent-Length: 4\r\n"
                     b"Connection: close\r\n\r\nbody"]
     return result

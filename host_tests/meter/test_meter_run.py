@@ -38,11 +38,11 @@ def utility(tmp_path):
 
 def test_a_used_up_allocation_does_not_keep_a_certificate_on_trial(port, utility):
     provide, provisioned = utility
-    state, keys = provide(usage_total=60, life=6)
+    state, keys = provide(usage_total=60, life=15)
     with Server(state) as server, Billing(server.engine, keys) as billing:
         folder = provisioned(
             server, billing, grant=50, report_every=1, renewal={"retry_first": 1, "window": 0})
-        status, output = port.run(["-c", SCRIPT % (str(folder), 9)], path=[FIRMWARE])
+        status, output = port.run(["-c", SCRIPT % (str(folder), 18)], path=[FIRMWARE])
     assert status == 0, output
     assert "no leave to use the key" in output
     assert "TRIAL -> STABLE (proved)" in output
@@ -64,7 +64,7 @@ def test_whatever_fails_the_meter_goes_on(port, utility):
             "    if len(calls) == 3: raise KeyError('what nobody thought of')\n"
             "    return real(*args)\n"
             "m.seal = broken\n"
-            + SCRIPT % (str(folder), 6))
+            + SCRIPT % (str(folder), 12))
         status, output = port.run(["-c", script], path=[FIRMWARE])
     assert status == 0, output
     assert "report: MemoryError" in output and "report: KeyError" in output
@@ -77,7 +77,7 @@ def test_an_expired_identity_is_refused_with_a_cause(port, utility):
     time.sleep(2.1)
     with Server(state) as server, Billing(server.engine, keys) as billing:
         folder = provisioned(server, billing, report_every=1, renewal={"retry_first": 1})
-        status, output = port.run(["-c", SCRIPT % (str(folder), 2)], path=[FIRMWARE])
+        status, output = port.run(["-c", SCRIPT % (str(folder), 5)], path=[FIRMWARE])
     assert status == 0, output
     assert "the server refuses our certificate" in output
     assert not billing.reports

@@ -129,9 +129,9 @@ class Server:
                     self._threads.discard(thread)
 
         thread = threading.Thread(target=run, daemon=True)
-        with self._lock:
+        with self._lock:  # stop() must not see one that cannot be joined yet
+            thread.start()
             self._threads.add(thread)
-        thread.start()
 
     def _accept_loop(self):
         while not self._stopping:

@@ -253,7 +253,7 @@ def test_cut_after_any_octet(rig, mode, how):
     passed = measured(rig, mode)
     assert len(passed) == 2
     tried = 0
-    count = {"close": 10, "reset": 4, "stall": 2}[how]
+    count = {"close": 8, "reset": 2, "stall": 1}[how]
     for connection, seen in enumerate(passed):
         for direction in ("up", "down"):
             for at in offsets(seen[direction], count if connection == 0 else count // 2):
@@ -263,7 +263,7 @@ def test_cut_after_any_octet(rig, mode, how):
                 rig.finish()
                 tried += 1
     print("%s, %s: %d cuts of the ciphertext" % (mode, how, tried))
-    assert tried > 12
+    assert tried >= 10
 
 
 def test_cut_again_and_again(rig):
@@ -294,7 +294,7 @@ ACTIONS = {
 @pytest.mark.parametrize("action", ACTIONS)
 def test_each_message(rig, action):
     for mode in ("renew", "rotate"):
-        for skip in range(4):
+        for skip in range(4) if ALL else (0, 1, 2):
             rig.boot(timeout=STALL if "delay" in ACTIONS[action] else 5)
             rig.wish(mode)
             rig.server.faults.add(skip=skip, **ACTIONS[action])
@@ -304,7 +304,7 @@ def test_each_message(rig, action):
 
 def test_each_reason(rig):
     reasons = list(ResultReason)
-    for number, reason in enumerate(reasons if ALL else reasons[::4]):
+    for number, reason in enumerate(reasons if ALL else reasons[::7]):
         for mode in ("renew", "rotate") if ALL else (("renew", "rotate")[number % 2],):
             for skip in (0, 1, 2):
                 rig.boot()
