@@ -343,6 +343,7 @@ class Device:
         self.commits = 0
         self.fails = ()  # numbers of the commits that the store refuses
         self.proving = ""
+        self.broken = ""
         self.loses = ""  # the fault of every request for a certificate
         self.hangs_up_on = ()  # uids of certificates that the server ends the connection of
         self.proved = []
@@ -416,7 +417,7 @@ class Device:
         def watched(name, value=None):
             before = self.agent.state
             if not any(row[0] == before and row[1] == name for row in renewal.TABLE):
-                raise Broken("%s, %s is not in the table" % (before, name))
+                self.fail("%s, %s is not in the table" % (before, name))
             active = slots.state.get("active")
             if name == "proved":
                 self.proving = self.agent.trial().uid
@@ -428,11 +429,19 @@ class Device:
             self.transitions.append((before, name, self.agent.state))
             if slots.state.get("active") != active:
                 if name != "proved":
-                    raise Broken("another identity in use without proof")
+                    self.fail("another identity in use without proof")
                 self.proved.append(self.agent.own().uid)
+
+        stumbled = self.agent.stumbled
+
+        def told(error):
+            if not isinstance(error, OSError):
+                self.broken = self.broken or "the agent stumbled over %r" % error
+            stumbled(error)
 
         slots.commit = counted
         self.agent.event = watched
+        self.agent.stumbled = told
 
     def step(self):
         """Wait until there is something to do, and do one job of the agent; False where there is none."""
@@ -498,9 +507,16 @@ class Device:
     def story(self):
         return "; ".join(["%s %s" % t[:2] for t in self.transitions[-30:]] + [self.agent.alarm])
 
+    def fail(self, text):
+        # The runner goes on after any exception, so that it is kept for the next look.
+        self.broken = self.broken or text
+        raise Broken(text)
+
     def watch(self):
         """The invariants that hold after every step."""
         agent = self.agent
+        if self.broken:
+            raise Broken(self.broken)
         identity = agent.slots.identity()
         if identity is None:
             if self.bare:
@@ -530,7 +546,7 @@ class Device:
     def hide(self, octets):
         for secret in self.secrets:
             if secret in octets or hexlify(secret) in octets or repr(secret).encode() in octets:
-                raise Broken("a private key was given away")
+                self.fail("a private key was given away")
 
     # The world that runner.run() is given
 
@@ -548,6 +564,24 @@ class Device:
         pass
 
     def open(self, identity):
+        self.expect(self._open, identity)
+
+    def call(self, calls, asynchronous=False):
+        return self.expect(self._call, calls, asynchronous)
+
+    def report(self, identity):
+        return self.expect(self._report, identity)
+
+    def expect(self, function, *args):
+        try:
+            return function(*args)
+        except (OSError, KmipError, TTLVError):
+            raise
+        except Exception as error:
+            self.broken = self.broken or "the world's own fault: %r" % error
+            raise
+
+    def _open(self, identity):
         self.connection = None
         fault = self.fault("open")
         if fault == "down":
@@ -563,7 +597,7 @@ class Device:
             role = "refused"
         self.connection = role, identity
 
-    def call(self, calls, asynchronous=False):
+    def _call(self, calls, asynchronous):
         if self.connection is None:
             raise OSError(107, "not connected")
         self.search(calls)
@@ -612,7 +646,7 @@ class Device:
     def close(self):
         self.connection = None
 
-    def report(self, identity):
+    def _report(self, identity):
         fault = self.fault("report")
         if fault in ("offline", "refused"):
             return fault
@@ -628,7 +662,7 @@ class Device:
         state = self.agent.slots.state
         if isinstance(value, dict):
             if value.get("uid") in state.get("refused", ()) and "names" not in value and "csr" not in value:
-                raise Broken("a rejected certificate is fetched again")
+                self.fail("a rejected certificate is fetched again")
             value = list(value.values())
         if isinstance(value, (list, tuple)):
             for one in value:
