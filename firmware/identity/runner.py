@@ -109,20 +109,24 @@ def work(agent, job):
             agent.event("turned away" if _refuses(error) else "offline", error)
             return
         if job == "ask":
+            public = agent.public()
+            outcome = ("nothing", "")
             if agent.mode != "renew" or not agent.clock.heard:
                 # Certify asks for a certificate from now on, and a clock that was wrong at the start may
-                # have begun all this: the server's Time Stamp says what time it is.
-                error = yield ("call", [("discover_versions", {})])
-                if isinstance(error, Exception):
-                    agent.event("turned away" if _refuses(error) else "offline", error)
-                    return
-                if agent.early():
+                # have begun all this: the Time Stamp of some answer says what time it is. So we look first
+                # whether there is a certificate already.
+                outcome = yield from _search(agent)
+                event = outcome[0].replace("lost", "offline")
+                if event in ("offline", "turned away") or agent.early():
                     yield ("close",)
-                    agent.event("early")
+                    agent.event(event if event in ("offline", "turned away") else "early", outcome[1])
                     return
             # From here on the request may have reached the server, whatever we hear of it.
             agent.event("send")
-            outcome = yield from _ask(agent, agent.public())
+            if outcome[0] == "nothing":
+                public = public or outcome[1]
+            if outcome[0] != "issued":
+                outcome = yield from _ask(agent, public)
         elif job == "search":
             outcome = yield from _search(agent)
         elif job == "fetch":

@@ -342,6 +342,7 @@ class Device:
         self.transitions = []
         self.commits = 0
         self.fails = ()  # numbers of the commits that the store refuses
+        self.tls13 = False  # who is refused is told so at the first read only
         self.proving = ""
         self.broken = ""
         self.loses = ""  # the fault of every request for a certificate
@@ -590,7 +591,12 @@ class Device:
             raise tls_refusal()
         if fault == "distrust":
             raise TLSError(-9984, "TLS: the server's certificate is not trusted")
-        role = self.server.admit(identity)
+        try:
+            role = self.server.admit(identity)
+        except TLSError:
+            if not self.tls13:
+                raise
+            role = "refused"
         if identity.uid in self.hangs_up_on:
             raise OSError(104, "reset")
         if fault == "refuse late":  # TLS 1.3 tells at the first read

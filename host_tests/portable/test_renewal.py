@@ -642,6 +642,23 @@ def test_own_identity_refused():
         finish(made, more=0)
 
 
+def test_refused_at_the_first_read():
+    # As with TLS 1.3: the way back, and the trial, know a refusal when it comes late.
+    for job in JOBS:
+        made = still(job)
+        made.tls13 = True
+        made.server.refuses = lambda uid: uid == "cert-0"
+        finish(made, more=0)
+    made = still()
+    made.tls13 = True
+    made.server.refuses = newest(made)
+    for _ in range(20):
+        made.step()
+        if made.agent.slots.state.get("rejects"):
+            break
+    assert ("TRIAL", "roll back", "STABLE") in made.transitions
+
+
 def test_both_identities_refused():
     made = still()
     made.server.refuses = lambda uid: True
@@ -982,6 +999,12 @@ def test_board_without_a_clock():
 
 def test_clock_without_time_that_has_ended():
     # It cannot know that its certificate has ended; that its reports are refused tells it.
+    for tls13 in (False, True):
+        made = still("expired")
+        made.tls13 = tls13
+        made.skew = 946684800 - made.server.now
+        made.boot()
+        finish(made, more=0)
     made = still("expired")
     made.skew = 946684800 - made.server.now
     made.boot()
