@@ -579,7 +579,10 @@ def posted(runtime, pki, *answer, pause=0, **more):
     def behave(sock):
         data = b""
         while not data.endswith(b"\r\n\r\nbody"):
-            data += sock.recv(4096)
+            part = sock.recv(4096)
+            if not part:
+                return  # given up before it was sent, on a machine with much else to do
+            data += part
         sent.append(data)
         for piece in answer:
             sock.sendall(piece)
@@ -590,8 +593,9 @@ def posted(runtime, pki, *answer, pause=0, **more):
     with kit.Server(behave, kit.server_context(pki.server, pki.ca)) as server:
         (result,) = runtime.one(pki.job(server.port, post="/reports", **more))
         assert server.gone.wait(10)
-    assert sent == [b"POST /reports HTTP/1.1\r\nHost: kmip.test\r\nContent-Length: 4\r\n"
-                    b"Connection: close\r\n\r\nbody"]
+    if sent or not ("cancel" in more or "timeout" in more):
+        assert sent == [b"POST /reports HTTP/1.1\r\nHost: kmip.test\r\nContent-Length: 4\r\n"
+                        b"Connection: close\r\n\r\nbody"]
     return result
 
 
