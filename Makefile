@@ -24,8 +24,9 @@ lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/python -m tools.check_laws
 	@$(VENV)/python -m tools.check_consts
 
-powercut: setup  ## the store loses power at every byte; ARGS="-k renew --second 9 --most 9"
+powercut: setup  ## the store and the renewal agent lose power everywhere; ARGS="-k renew --second 9 --most 9"
 	@$(VENV)/python -m host_tests.powercut $(ARGS)
+	@$(VENV)/python -m host_tests.powercut.agent
 
 size: setup  ## flash, RAM and the state diagram, measured and written into README.md
 	@$(VENV)/python -m tools.readme $(ARGS)
