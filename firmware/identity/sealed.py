@@ -75,11 +75,17 @@ def write(path, kind, fields):
     parts = (head,) + fields + (digest,)
     with open(path, "r+b") as f:
         size = f.seek(0, 2)
+        if size > used:
+            # Zeros over the rest, and first: no octet of an older and longer record may stay behind one
+            # that is whole.
+            f.seek(used)
+            _pad(f, size - used)
+            f.flush()
         f.seek(0)
         for part in parts:
             f.write(part)
-        # Zeros over the rest: no octet of an older and longer record stays behind.
-        _pad(f, max(size - used, -used % _STEP))
+        if size < used:
+            _pad(f, -used % _STEP)
         f.flush()
     with open(path, "rb") as f:
         for part in parts:
