@@ -3,10 +3,10 @@ approve | roll | reissue.
 """
 
 import argparse
+import queue
 import signal
 import sqlite3
 import sys
-import threading
 from pathlib import Path
 
 from . import rollover
@@ -93,9 +93,11 @@ def _split(listen):
 
 def _serve(arguments):
     host, port = _split(arguments.listen)
-    done = threading.Event()
+    # Whether to go on, with everything read anew: a handler itself must not read, for the next signal
+    # could fall in the middle of it and be overtaken by what the first one had read before.
+    signals = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda *_: signals.put(False))
     with Server(arguments.dir, host, port, verbose=arguments.verbose, life=arguments.life,
                 newest=arguments.newest and round(arguments.newest * 10),
                 allow_sha1_requests=arguments.allow_sha1_requests) as server:
@@ -104,13 +106,14 @@ def _serve(arguments):
             if not equals:
                 raise ValueError("--pending takes OPERATION=RULE, not %r" % rule)
             server.engine.pending.set(operation, text)
-        signal.signal(signal.SIGHUP, lambda *_: _reload(server))
+        signal.signal(signal.SIGHUP, lambda *_: signals.put(True))
         if arguments.port_file:
             part = Path(arguments.port_file + ".part")
             part.write_text("%d\n" % server.port)
             part.replace(arguments.port_file)
         print("listening on %s:%d" % (host, server.port), flush=True)
-        done.wait()
+        while signals.get():
+            _reload(server)
 
 
 def _reload(server):
