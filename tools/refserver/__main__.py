@@ -112,7 +112,13 @@ def _serve(arguments):
             part.write_text("%d\n" % server.port)
             part.replace(arguments.port_file)
         print("listening on %s:%d" % (host, server.port), flush=True)
-        while signals.get():
+        while True:
+            try:
+                # In short waits: a signal on the way into a wait is only seen behind it.
+                if not signals.get(timeout=0.5):
+                    break
+            except queue.Empty:
+                continue
             _reload(server)
 
 
