@@ -9,6 +9,7 @@ equal. Which table a const belongs to is told by its name:
     _STRUCTURE, _TEXT_STRING ...   the item types, in kmip_lite/ only (ASN.1 has some of these names too)
     OP   the operation that the file in kmip_lite/ops/ is named after
     _TAGS   bytes: by Object Type, the last byte of that object's tag, or 0
+    _E_...   a text of kmip_lite/errors.py by its place: one number a name, one name a number
 
 Anything else that looks like a tag (0x42xxxx) is refused.
 """
@@ -137,6 +138,21 @@ def _object_tags(value, numbers):
     return errors
 
 
+def check_errors(firmware):
+    """The errors among the _E_ constants of all files."""
+    texts = (firmware / "kmip_lite" / "errors.py").read_text(encoding="utf-8")
+    count = texts.count("|") + 1
+    names = {}
+    numbers = {}
+    for path in sorted(firmware.rglob("*.py")):
+        for name, digits in re.findall(r"^(_E_\w+) = const\((\d+)\)", path.read_text(encoding="utf-8"), re.M):
+            number = int(digits)
+            where = path.relative_to(firmware).as_posix()
+            if number >= count or names.setdefault(name, number) != number \
+                    or numbers.setdefault(number, name) != name:
+                yield "firmware/%s: %s = %d is not the only one, or has no text" % (where, name, number)
+
+
 def check_all(firmware, table):
     """Lines `path:line: message` for a whole folder."""
     numbers = index(kmip_table.loads(table.read_text(encoding="utf-8")))
@@ -145,6 +161,8 @@ def check_all(firmware, table):
         below = path.relative_to(firmware).as_posix()
         for line, message in sorted(check(below, path.read_text(encoding="utf-8"), numbers)):
             found.append("firmware/%s:%d: %s" % (below, line, message))
+    if (firmware / "kmip_lite" / "errors.py").exists():
+        found += check_errors(firmware)
     return found
 
 

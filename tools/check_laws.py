@@ -57,7 +57,7 @@ def may_import(importer, module):
     if _PACKAGES.index(target) > _PACKAGES.index(package):
         return False
     if importer == "kmip_lite/ttlv.py":
-        return False
+        return module in ("kmip_lite", "kmip_lite.errors")
     if importer.startswith("kmip_lite/ops/"):
         return module in ("kmip_lite", "kmip_lite.ttlv", "kmip_lite.fields") \
             or module.startswith("kmip_lite.ops")

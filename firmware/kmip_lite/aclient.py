@@ -15,8 +15,7 @@ from errno import EALREADY, ECONNRESET, ENOTCONN, ETIMEDOUT
 
 from micropython import const
 
-from kmip_lite.client import Client, load, lowest, moved
-from kmip_lite.message import KmipError
+from kmip_lite.client import Client, load, moved
 from kmip_lite.tls import TLSError, explain
 
 _DAY = const(86400)
@@ -208,7 +207,7 @@ async def connect(host, port, context, server_name, timeout=10):
 
 
 class AsyncClient(Client):
-    """The client's verbs, batch(), poll() and agree() with await; the rest is as Client has it.
+    """The client's verbs and batch() with await; the rest is as Client has it.
 
     `stream` is a Stream, whose time-out bounds each exchange as a whole. One exchange at a time: a verb
     that another task calls meanwhile raises OSError(EALREADY) and harms nothing. A call that is
@@ -227,19 +226,6 @@ class AsyncClient(Client):
         self.close()
         await asyncio.sleep(0)  # CPython closes the socket after the next round of its loop
 
-    async def agree(self, versions=(14, 13, 12, 11, 10)):
-        """As Client.agree()."""
-        self.idle()
-        before = self.version
-        self.set_version(lowest(versions))
-        try:
-            found = await self.discover_versions(versions)
-        except KmipError as error:
-            found = error
-        finally:
-            self.set_version(before)
-        return self._settle(versions, found)
-
     def batch(self):
         """An AsyncBatch: several operations in one message, with the ID Placeholder."""
         return AsyncBatch(self)
@@ -248,6 +234,26 @@ class AsyncClient(Client):
         """Raises OSError(EALREADY) while an exchange is under way, when the buffer must be left alone."""
         if self._busy:
             raise OSError(EALREADY, "another exchange is under way")
+
+    async def _call(self, operation, args, kwargs):
+        if not hasattr(operation, "steps"):
+            return await self._exchange(operation, args, kwargs, operation)
+        self.idle()
+        steps = operation.steps(self, *args, **kwargs)
+        value = error = None
+        try:
+            while True:
+                wanted = steps.send(value) if error is None else steps.throw(error)
+                value = error = None
+                try:
+                    if isinstance(wanted, tuple):
+                        value = await self._exchange(load(wanted[0]), wanted[1], {}, load(wanted[2]))
+                    else:
+                        await asyncio.sleep(wanted)
+                except (Exception, asyncio.CancelledError) as caught:
+                    error = caught
+        except StopIteration as stop:
+            return stop.value
 
     async def _exchange(self, operation, args, kwargs, answered):
         self.idle()

@@ -6,9 +6,13 @@
     uid, certificate = batch.send()
 """
 
+from micropython import const
+
 from kmip_lite.client import answer, load
 from kmip_lite.message import KmipError
 from kmip_lite.ttlv import TTLVError
+
+_E_COUNT = const(30)  # errors.py
 
 
 class Batch:
@@ -51,9 +55,9 @@ class Batch:
                 response = client.exchange(client._request.finish())
             try:
                 for index, (operation, into) in enumerate(self._items):
-                    if not response.left():
+                    if not response.left:
                         if error is None:
-                            raise TTLVError("answers missing")
+                            raise TTLVError(_E_COUNT)
                         break
                     try:
                         response.next(operation.OP, batch=True)

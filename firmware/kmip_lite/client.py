@@ -4,19 +4,28 @@
         key = kmip.get("key-1").value
 
 A verb of the client is a file in kmip_lite/ops, imported when it is first used; its arguments are
-those of the file's request() without the first two, and its value is that of its response().
+those of the file's request() without the first two, and its value is that of its response(). A file
+with steps() takes several exchanges, or an answer to another operation: a generator, given the client
+and the verb's arguments, that yields (verb, arguments, the verb that the answer is to) for each exchange,
+and is sent its value or thrown its error; or it yields seconds to wait. So the same steps serve blocking
+and asyncio use.
 """
 
 import sys
 from errno import ECONNRESET, ENOTCONN, ETIMEDOUT
 from struct import pack_into
+from time import sleep
 
 from micropython import const
 
-from kmip_lite.message import KmipError, Request, Response
+from kmip_lite.message import Request, Response
 from kmip_lite.ttlv import TTLVError
 
 _HEADER = const(8)
+
+# Numbers of errors.py.
+_E_ANSWER = const(22)
+_E_LONG = const(23)
 
 
 class Client:
@@ -46,9 +55,7 @@ class Client:
         self._request = Request(buf, version, limit)
         self._response = Response(buf, version)
         # What went over the wire since the client was made: messages, bytes out, bytes in.
-        self.round_trips = 0
-        self.sent = 0
-        self.received = 0
+        self.round_trips = self.sent = self.received = 0
 
     def __enter__(self):
         return self
@@ -67,41 +74,9 @@ class Client:
         """Speak this version from the next request on."""
         self.version = self._request.version = self._response.version = version
 
-    def agree(self, versions=(14, 13, 12, 11, 10)):
-        """Speak the highest of `versions` that the server knows too, and give it; TTLVError where there
-        is none, and the connection is closed. One round trip. A server that does not know Discover
-        Versions speaks 1.0. The version is what it was where anything fails."""
-        before = self.version
-        self.set_version(lowest(versions))
-        try:
-            found = self.discover_versions(versions)
-        except KmipError as error:
-            found = error
-        finally:
-            self.set_version(before)
-        return self._settle(versions, found)
-
-    def _settle(self, versions, found):
-        agreed = load("discover_versions").highest(versions, found)
-        if not agreed:
-            self.close()
-            raise TTLVError("no protocol version in common")
-        self.set_version(agreed)
-        return agreed
-
     def time_stamp(self):
         """The server's clock in its last answer, seconds since 1970; 0 before the first."""
         return self._response.time_stamp()
-
-    def offer_asynchronous(self, offer=True):
-        """Let the server answer Pending (KmipPending is raised then), or no longer."""
-        self._request.asynchronous = offer
-
-    def poll(self, correlation, operation):
-        """Ask what became of an operation that was Pending, named by its verb: the value of that verb,
-        its KmipError, or KmipPending as before."""
-        polled = load(operation)
-        return self._exchange(load("poll"), (correlation,), {}, polled)
 
     def batch(self):
         """A Batch: several operations in one message, with the ID Placeholder."""
@@ -113,9 +88,28 @@ class Client:
         operation = load(name)
 
         def verb(*args, **kwargs):
-            return self._exchange(operation, args, kwargs, operation)
+            return self._call(operation, args, kwargs)
 
         return verb
+
+    def _call(self, operation, args, kwargs):
+        if not hasattr(operation, "steps"):
+            return self._exchange(operation, args, kwargs, operation)
+        steps = operation.steps(self, *args, **kwargs)
+        value = error = None
+        try:
+            while True:
+                wanted = steps.send(value) if error is None else steps.throw(error)
+                value = error = None
+                try:
+                    if isinstance(wanted, tuple):
+                        value = self._exchange(load(wanted[0]), wanted[1], {}, load(wanted[2]))
+                    else:
+                        sleep(wanted)
+                except Exception as caught:
+                    error = caught
+        except StopIteration as stop:
+            return stop.value
 
     def _exchange(self, operation, args, kwargs, answered):
         into = kwargs.pop("into", None)
@@ -139,10 +133,10 @@ class Client:
         # Of the answer whose first eight bytes are there.
         buf = self.buf
         if buf[0] != 0x42 or buf[1] or buf[2] != 0x7B or buf[3] != 1:
-            raise TTLVError("not a KMIP answer")
+            raise TTLVError(_E_ANSWER)
         size = (buf[4] << 8 | buf[5]) << 8 | buf[6]  # a 32-bit length can be beyond small ints
         if size >= len(buf) or (size << 8 | buf[7]) > len(buf) - _HEADER:
-            raise TTLVError("answer longer than the buffer", 4)
+            raise TTLVError(_E_LONG, 4)
         return _HEADER + (size << 8 | buf[7])
 
     def _value(self, operation, answered, into):
@@ -161,36 +155,35 @@ class Client:
 
         Gives the Response. Raises TTLVError and OSError, and closes the stream with either.
         """
-        if self._stream is None:
+        stream = self._stream
+        view = self._view
+        if stream is None:
             raise OSError(ENOTCONN, "the connection is closed")
-        done = False
+        # Whatever fails, what is left on the wire is no answer to the next request: closed unless done.
+        self._stream = None
         try:
-            self._send(size)
-            self._receive(0, _HEADER)
-            size = self._length()
-            self._receive(_HEADER, size)
+            at = 0
+            while at < size:
+                at += moved(stream.write(view[at:size]))
+            self.sent += size
+            at = 0
+            size = _HEADER
+            while at < size:
+                at += moved(stream.readinto(view[at:size]))
+                if at == _HEADER:
+                    size = self._length()
             self.received += size
             self.round_trips += 1
             self._response.open(size)
-            done = True
+            self._stream = stream
         finally:
-            if not done:  # whatever it was, what is left on the wire is no answer to the next request
-                self.close()
+            if self._stream is None:
+                stream.close()
         return self._response
 
     def wipe(self):
         """Overwrite the buffer with zeros."""
         pack_into(self._zeros, self.buf, 0, b"")
-
-    def _send(self, size):
-        at = 0
-        while at < size:
-            at += moved(self._stream.write(self._view[at:size]))
-        self.sent += size
-
-    def _receive(self, at, end):
-        while at < end:
-            at += moved(self._stream.readinto(self._view[at:end]))
 
 
 def moved(count):
@@ -202,23 +195,17 @@ def moved(count):
     return count
 
 
-def lowest(versions):
-    """The version to ask in: the lowest of those that know Discover Versions (1.1 and later)."""
-    return min([version for version in versions if version > 10] or versions)
-
-
 def load(name):
     """The module of an operation, by its file's name; AttributeError says what is missing."""
     path = "kmip_lite.ops." + name
-    if name[0] != "_" and path not in sys.modules:
+    if path not in sys.modules:
         try:
+            if name[0] == "_":
+                raise ImportError("no operation")
             __import__(path)
         except ImportError as error:
             raise AttributeError("%s: %s.py is not on this board (%s)" % (name, path, error))
-    if path not in sys.modules:
-        raise AttributeError(name)
     return sys.modules[path]
-
 
 
 def answer(operation, response, version, into):

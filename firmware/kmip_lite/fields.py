@@ -7,6 +7,8 @@ are as in `Encoder.put`. A fifth member is the Attribute Index of 1.x. So the na
 
 from micropython import const
 
+_INTEGER = const(2)
+_ENUMERATION = const(5)
 _TEXT_STRING = const(7)
 
 _TAG_ATTRIBUTE = const(0x420008)
@@ -17,20 +19,20 @@ _TAG_TEMPLATE_ATTRIBUTE = const(0x420091)
 _TAG_UNIQUE_IDENTIFIER = const(0x420094)
 _TAG_ATTRIBUTES = const(0x420125)
 
+_E_FIELD = const(25)  # errors.py
 
-def write_uid(e, version, uid):
+
+def write_uid(e, version, uid=None):
     """A Unique Identifier: str or bytes; None leaves it out, which means the ID Placeholder.
 
     In 2.x also an int, a number of the enumeration of that name (1 is the ID Placeholder).
     """
-    if uid is None:
-        return
     if isinstance(uid, int):
         if version < 20:
-            e.fail("a number as Unique Identifier is of KMIP 2")
-        e.enumeration(_TAG_UNIQUE_IDENTIFIER, uid)
-    else:
-        e.text_string(_TAG_UNIQUE_IDENTIFIER, uid)
+            e.fail(_E_FIELD)
+        e.put(_TAG_UNIQUE_IDENTIFIER, _ENUMERATION, uid)
+    elif uid is not None:
+        e.put(_TAG_UNIQUE_IDENTIFIER, _TEXT_STRING, uid)
 
 
 def write_attribute(e, version, attribute):
@@ -39,21 +41,20 @@ def write_attribute(e, version, attribute):
         e.put(attribute[1], attribute[2], attribute[3])
         return
     e.begin(_TAG_ATTRIBUTE)
-    e.text_string(_TAG_ATTRIBUTE_NAME, attribute[0])
+    e.put(_TAG_ATTRIBUTE_NAME, _TEXT_STRING, attribute[0])
     if len(attribute) > 4:
-        e.integer(_TAG_ATTRIBUTE_INDEX, attribute[4])
+        e.put(_TAG_ATTRIBUTE_INDEX, _INTEGER, attribute[4])
     e.put(_TAG_ATTRIBUTE_VALUE, attribute[2], attribute[3])
     e.end()
 
 
 def write_attributes(e, version, attributes, always=False):
     """A Template-Attribute (1.x) or Attributes (2.x); left out where empty, unless `always`."""
-    if not attributes and not always:
-        return
-    e.begin(_TAG_ATTRIBUTES if version >= 20 else _TAG_TEMPLATE_ATTRIBUTE)
-    for attribute in attributes:
-        write_attribute(e, version, attribute)
-    e.end()
+    if attributes or always:
+        e.begin(_TAG_ATTRIBUTES if version >= 20 else _TAG_TEMPLATE_ATTRIBUTE)
+        for attribute in attributes:
+            write_attribute(e, version, attribute)
+        e.end()
 
 
 def read_uid(d, version):
@@ -64,4 +65,4 @@ def read_uid(d, version):
 def uid_response(d, version):
     """The Unique Identifier of a response payload, a str. Allocates it."""
     read_uid(d, version)
-    return d.text()
+    return d.value()

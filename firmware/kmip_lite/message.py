@@ -15,16 +15,18 @@ from kmip_lite.ttlv import Decoder, Encoder, TTLVError
 _STRUCTURE = const(1)
 _INTEGER = const(2)
 _ENUMERATION = const(5)
+_BOOLEAN = const(6)
 _TEXT_STRING = const(7)
 _BYTE_STRING = const(8)
 _DATE_TIME = const(9)
 
 _TAG_ASYNCHRONOUS_CORRELATION_VALUE = const(0x420006)
-_TAG_ASYNCHRONOUS_INDICATOR = const(0x420007)
 _TAG_BATCH_COUNT = const(0x42000D)
 _TAG_BATCH_ITEM = const(0x42000F)
 _TAG_BATCH_ORDER_OPTION = const(0x420010)
+_TAG_CRITICALITY_INDICATOR = const(0x420026)
 _TAG_MAXIMUM_RESPONSE_SIZE = const(0x420050)
+_TAG_MESSAGE_EXTENSION = const(0x420051)
 _TAG_OPERATION = const(0x42005C)
 _TAG_PROTOCOL_VERSION = const(0x420069)
 _TAG_PROTOCOL_VERSION_MAJOR = const(0x42006A)
@@ -45,11 +47,18 @@ _STATUS_SUCCESS = const(0)
 _STATUS_OPERATION_PENDING = const(2)
 _STATUS_OPERATION_UNDONE = const(3)
 
-_ASYNCHRONOUS_OPTIONAL = const(2)
-
 _MAX_BATCH = const(255)  # a Unique Batch Item ID is one byte here
 _MAX_MESSAGE = const(200)  # characters of a server's Result Message that are kept
 
+# Numbers of errors.py.
+_E_ITEMS = const(17)
+_E_OPERATION = const(18)
+_E_STATUS = const(19)
+_E_VERSION = const(20)
+_E_EXTENSION = const(21)
+_E_ITEM = const(29)
+_E_COUNT = const(30)
+_E_NO_OPERATION = const(31)
 
 class KmipError(Exception):
     """The server answered, and the answer is no.
@@ -58,7 +67,7 @@ class KmipError(Exception):
     and Result Reason (0 where the server gave none); `message` is the server's own text, or "".
     """
 
-    def __init__(self, operation, status, reason, message):
+    def __init__(self, operation, status, reason, message, correlation=None):
         super().__init__(
             "operation 0x%02X: status %d, reason 0x%02X: %r" % (operation, status, reason, message)
         )
@@ -66,14 +75,11 @@ class KmipError(Exception):
         self.status = status
         self.reason = reason
         self.message = message
+        self.correlation = correlation
 
 
 class KmipPending(KmipError):
     """The server works on it: Poll or Cancel with `correlation`, bytes (section 6.3 of KMIP)."""
-
-    def __init__(self, operation, correlation):
-        super().__init__(operation, _STATUS_OPERATION_PENDING, 0, "pending")
-        self.correlation = correlation
 
 
 class Request:
@@ -81,16 +87,17 @@ class Request:
 
     start(), then for each operation item(), the payload's fields on `encoder`, end_item(); then
     finish() for the message's size. With `limit`, each carries Maximum Response Size = len(buf), so
-    that the server never sends more than the buffer holds.
+    that the server never sends more than the buffer holds. `head`: None, or what writes the header's
+    other fields (see header.py).
     """
 
     def __init__(self, buf, version=12, limit=True):
         self.encoder = Encoder(buf)
         self.version = version
         self.limit = limit
-        self.asynchronous = False  # offer that the server may answer Pending
-        self._count = 0
-        self._count_at = 0
+        self.head = None
+        self._id = bytearray(1)  # the Unique Batch Item ID
+        self._count = self._count_at = 0
         self._batch = False
 
     def start(self, batch=False):
@@ -100,34 +107,34 @@ class Request:
         e.begin(_TAG_REQUEST_MESSAGE)
         e.begin(_TAG_REQUEST_HEADER)
         e.begin(_TAG_PROTOCOL_VERSION)
-        e.integer(_TAG_PROTOCOL_VERSION_MAJOR, self.version // 10)
-        e.integer(_TAG_PROTOCOL_VERSION_MINOR, self.version % 10)
+        e.put(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER, self.version // 10)
+        e.put(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER, self.version % 10)
         e.end()
         if self.limit:
-            e.integer(_TAG_MAXIMUM_RESPONSE_SIZE, len(e.buf))
-        if self.asynchronous:
-            if self.version >= 20:
-                e.enumeration(_TAG_ASYNCHRONOUS_INDICATOR, _ASYNCHRONOUS_OPTIONAL)
-            else:
-                e.boolean(_TAG_ASYNCHRONOUS_INDICATOR, True)
+            e.put(_TAG_MAXIMUM_RESPONSE_SIZE, _INTEGER, len(e.buf))
+        if self.head is not None:
+            self.head.write(e, self.version, batch)
         if batch:
-            e.boolean(_TAG_BATCH_ORDER_OPTION, True)
+            e.put(_TAG_BATCH_ORDER_OPTION, _BOOLEAN, True)
         self._count_at = e.size
         self._count = 0
         self._batch = batch
-        e.integer(_TAG_BATCH_COUNT, 1)
+        e.put(_TAG_BATCH_COUNT, _INTEGER, 1)
         e.end()
 
     def item(self, operation):
         """Open a batch item and its payload. `operation` is the number of the enumeration."""
         e = self.encoder
-        self._count += 1
-        if self._count > (_MAX_BATCH if self._batch else 1):
-            e.fail("too many items")
+        count = self._count
+        if count and not self._batch or count == _MAX_BATCH:
+            e.fail(_E_ITEMS)
+            return
+        self._count = count + 1
         e.begin(_TAG_BATCH_ITEM)
-        e.enumeration(_TAG_OPERATION, operation)
+        e.put(_TAG_OPERATION, _ENUMERATION, operation)
         if self._batch:
-            e.byte(_TAG_UNIQUE_BATCH_ITEM_ID, self._count)
+            self._id[0] = count + 1
+            e.put(_TAG_UNIQUE_BATCH_ITEM_ID, _BYTE_STRING, self._id)
         e.begin(_TAG_REQUEST_PAYLOAD)
 
     def end_item(self):
@@ -140,7 +147,7 @@ class Request:
         e = self.encoder
         e.end()
         if not self._count:
-            e.fail("no item")
+            e.fail(_E_ITEMS)
         size = e.finish()
         e.buf[self._count_at + 11] = self._count
         return size
@@ -150,14 +157,16 @@ class Response:
     """Reads the response message in `buf`: open(), then next() for each item sent, then end().
 
     `stamp` holds the Time Stamp of the last message opened, 8 bytes, big-endian seconds since 1970.
+    `left` is how many items of it have not been read. `head`: as that of Request.
     """
 
     def __init__(self, buf, version=12):
         self.decoder = Decoder(buf)
         self.version = version
         self.stamp = bytearray(8)
+        self.head = None
+        self.left = 0
         self._same_version = True
-        self._count = 0
         self._seen = 0
         self._inside = 0  # structures of the current item that are open: item, payload
 
@@ -172,24 +181,33 @@ class Response:
         d.need(_TAG_PROTOCOL_VERSION, _STRUCTURE)
         d.enter()
         d.need(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER)
-        self._same_version = d.half(0) == 0 and d.half(1) == self.version // 10
+        same = not d.half(0) and d.half(1) == self.version // 10
         d.need(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER)
-        if d.half(0) or d.half(1) != self.version % 10:
-            self._same_version = False
+        self._same_version = same and not d.half(0) and d.half(1) == self.version % 10
         d.leave()
         d.need(_TAG_TIME_STAMP, _DATE_TIME)
         d.into(self.stamp)
+        if self.head is not None:
+            self.head.read(d)
         d.need(_TAG_BATCH_COUNT, _INTEGER)
-        self._count = d.half(1)
-        if d.half(0) or not 0 < self._count <= _MAX_BATCH:
-            raise TTLVError("batch count", d.at)
+        self.left = d.half(1)
+        if d.half(0) or not 0 < self.left <= _MAX_BATCH:
+            raise TTLVError(_E_COUNT, d.at)
         d.leave()
-        self._seen = 0
-        self._inside = 0
+        self._seen = self._inside = 0
 
-    def left(self):
-        """How many items have not been read with next()."""
-        return self._count - self._seen
+    def _leave(self):
+        # The item that is open, if one is. What is not understood and critical must not be passed over.
+        d = self.decoder
+        while self._inside:
+            if self._inside == 1 and d.find(_TAG_MESSAGE_EXTENSION, _STRUCTURE):
+                d.enter()
+                d.need(_TAG_CRITICALITY_INDICATOR, _BOOLEAN)
+                if d.half(3):
+                    raise TTLVError(_E_EXTENSION, d.at)
+            else:
+                self._inside -= 1
+            d.leave()
 
     def next(self, operation, other=0, batch=False):
         """Go to the next item, which must answer `operation` (or `other`), and enter its payload.
@@ -199,55 +217,52 @@ class Response:
         is not the answer to what was sent.
         """
         d = self.decoder
-        while self._inside:
-            d.leave()
-            self._inside -= 1
+        self._leave()
         d.need(_TAG_BATCH_ITEM, _STRUCTURE)
         d.enter()
         self._inside = 1
         self._seen += 1
+        self.left -= 1
         answered = 0
         if d.find(_TAG_OPERATION, _ENUMERATION):
-            answered = -1 if d.half(0) else d.half(1)
-            if answered != operation and (not other or answered != other):
-                raise TTLVError("answer to another operation", d.at)
+            answered = d.half(1)
+            if d.half(0) or answered != operation and (not other or answered != other):
+                raise TTLVError(_E_OPERATION, d.at)
         if d.find(_TAG_UNIQUE_BATCH_ITEM_ID, _BYTE_STRING):
             if not batch or d.size != 1 or d.buf[d.at] != self._seen:
-                raise TTLVError("answer to another item", d.at)
+                raise TTLVError(_E_ITEM, d.at)
         elif batch and answered:
-            raise TTLVError("answer without its item's ID", d.at)
+            raise TTLVError(_E_ITEM, d.at)
         d.need(_TAG_RESULT_STATUS, _ENUMERATION)
         status = d.half(1)
         if d.half(0) or status > _STATUS_OPERATION_UNDONE:
-            raise TTLVError("unknown Result Status", d.at)
+            raise TTLVError(_E_STATUS, d.at)
         if status == _STATUS_SUCCESS:
             if not answered:
-                raise TTLVError("success without an operation", d.at)
+                raise TTLVError(_E_NO_OPERATION, d.at)
             if not self._same_version:
-                raise TTLVError("answer in another protocol version", d.at)
+                raise TTLVError(_E_VERSION, d.at)
             d.need(_TAG_RESPONSE_PAYLOAD, _STRUCTURE)
             d.enter()
             self._inside = 2
             return
         if status == _STATUS_OPERATION_PENDING:
             d.need(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, _BYTE_STRING)
-            raise KmipPending(operation, d.bytes())
+            raise KmipPending(operation, status, 0, "pending", d.value())
         reason = 0
         if d.find(_TAG_RESULT_REASON, _ENUMERATION):
-            reason = d.unsigned()
+            reason = d.value()
         message = ""
         if d.find(_TAG_RESULT_MESSAGE, _TEXT_STRING):
-            message = d.text()[:_MAX_MESSAGE]
+            message = d.value()[:_MAX_MESSAGE]
         raise KmipError(operation, status, reason, message)
 
     def end(self):
         """Check that every item of the message was read and that it held as many as it said."""
         d = self.decoder
-        while self._inside:
-            d.leave()
-            self._inside -= 1
-        if self._seen != self._count or d.next():
-            raise TTLVError("batch count is not the number of items", d.at)
+        self._leave()
+        if self.left or d.next():
+            raise TTLVError(_E_COUNT, d.at)
 
     def time_stamp(self):
         """The server's clock in the last message, seconds since 1970. Allocates the int and a tuple."""

@@ -41,28 +41,21 @@ class _Timed(io.IOBase):
         self.until = 0
 
     def readinto(self, buf):
-        while ticks_diff(self.until, ticks_ms()) > 0:  # a flood never lets a wait come about
-            count = self._raw.readinto(buf)
-            if count is not None:
-                return count
-            if not self._wait(select.POLLIN):
-                break
-        return -ETIMEDOUT
+        return self._move(self._raw.readinto, buf, select.POLLIN)
 
     def write(self, buf):
+        return self._move(self._raw.write, buf, select.POLLOUT)
+
+    def _move(self, move, buf, event):
         while True:
-            count = self._raw.write(buf)
+            left = ticks_diff(self.until, ticks_ms())
+            if left <= 0:  # looked at first: a flood never lets a wait come about
+                return -ETIMEDOUT
+            count = move(buf)
             if count is not None:
                 return count
-            if not self._wait(select.POLLOUT):
-                return -ETIMEDOUT
-
-    def _wait(self, event):
-        left = ticks_diff(self.until, ticks_ms())
-        if left <= 0:
-            return False
-        self._poll.modify(self._sock, event)
-        return bool(self._poll.poll(left))
+            self._poll.modify(self._sock, event)
+            self._poll.poll(left)
 
     def ioctl(self, request, argument):
         if request == _CLOSE_REQUEST:

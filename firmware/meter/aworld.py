@@ -3,7 +3,7 @@
 from kmip_lite.aclient import AsyncClient, connect
 from kmip_lite.message import KmipError
 from meter import billing
-from meter.world import World
+from meter.world import VERSIONS, World
 
 
 class AWorld(World):
@@ -21,7 +21,7 @@ class AWorld(World):
         stream = await connect(*self._address(identity))
         self._opened(AsyncClient(stream, self.version or 12, self._buf))
         if not self.version:
-            self.version = await self._client.agree()
+            self.version = await self._client.agree(VERSIONS)
 
     async def call(self, calls, asynchronous=False):
         """As World.call()."""

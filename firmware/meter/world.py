@@ -8,6 +8,8 @@ from kmip_lite import tls
 from kmip_lite.client import Client
 from kmip_lite.message import KmipError
 
+VERSIONS = (14, 13, 12, 11, 10)  # of KMIP, that a meter agrees on with its server: the agent speaks 1.x
+
 
 class World:
     """At most one connection at a time: a TLS connection takes a fifth of a small board's heap.
@@ -39,7 +41,7 @@ class World:
         self.close()
         self._opened(Client(tls.connect(*self._address(identity)), self.version or 12, self._buf))
         if not self.version:
-            self.version = self._client.agree()
+            self.version = self._client.agree(VERSIONS)
 
     # What is done between the waits stands apart from them: AWorld has it in common.
 
@@ -53,6 +55,7 @@ class World:
 
     def _opened(self, client):
         self._client = client
+        self._header = None
         self.connections += 1
         if self._anchor is not None:
             self._anchors.proved("server", self._anchor)
@@ -92,7 +95,12 @@ class World:
         client = self._client
         if client is None:
             raise OSError("not connected")
-        client.offer_asynchronous(asynchronous)
+        if asynchronous and self._header is None:
+            from kmip_lite.header import Header
+
+            self._header = Header(client)
+        if self._header is not None:
+            self._header.asynchronous = asynchronous
         if len(calls) == 1:
             return getattr(client, calls[0][0]), calls[0][1]
         batch = client.batch()

@@ -134,7 +134,7 @@ def test_discover_versions_and_query(runtime, pki, server):
         ["discover_versions", [[14, 12]], NOTHING], ["agree", [], NOTHING],
         ["agree", [[12, 11]], NOTHING], ["query", [], NOTHING])
     assert every == [20, 14, 13, 12, 11, 10]
-    assert (some, agreed, older) == ([14, 12], 14, 12)
+    assert (some, agreed, older) == ([14, 12], 20, 12)
     query = dict(query)
     assert {3, 8, 10, 11, 0x18, 0x1E} <= set(query[0x42005C])
     assert query[0x42009D] == ["PyKMIP 0.11.0 Software Server"]

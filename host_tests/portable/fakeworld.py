@@ -243,7 +243,7 @@ class Server:
             return make()
         correlation = b"corr%d" % len(self.waiting)
         self.waiting[correlation] = [self.pending, make, None]
-        raise KmipPending(_CODES[verb], correlation)
+        raise KmipPending(_CODES[verb], 2, 0, "pending", correlation)
 
     def do_poll(self, uid, arguments, asynchronous, role):
         correlation = arguments["correlation"]
@@ -253,7 +253,7 @@ class Server:
         if waiting[2] is None:
             waiting[0] -= 1
             if waiting[0] >= 0:
-                raise KmipPending(_CODES[arguments["operation"]], correlation)
+                raise KmipPending(_CODES[arguments["operation"]], 2, 0, "pending", correlation)
             try:
                 waiting[2] = waiting[1]()
             except KmipError as error:

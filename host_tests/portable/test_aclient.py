@@ -11,6 +11,7 @@ from check import raises
 from kmip_lite import aclient
 from kmip_lite.aclient import AsyncClient
 from kmip_lite.client import Client
+from kmip_lite.header import Header
 from kmip_lite.message import KmipError, KmipPending
 from kmip_lite.tls import TLSError
 from kmip_lite.ttlv import TTLVError
@@ -409,12 +410,12 @@ def test_agree():
 
     for answer, wanted in (
         (versions(14, 13, 12, 11, 10), 14),
-        (versions(21, 20, 11), 11),
+        (versions(21, 20, 11), 21),
         (m.message(m.failure(m.DISCOVER, 5)), 10),
     ):
         kmip = AsyncClient(Stream(answer))
         assert run(kmip.agree()) == kmip.version == wanted
-    kmip = AsyncClient(Stream(versions(21)), 13)
+    kmip = AsyncClient(Stream(versions(22)), 13)
     failed(TTLVError, kmip.agree())
     assert kmip.version == 13
     failed(OSError, get_key(kmip))
@@ -426,7 +427,7 @@ def test_pending_and_poll():
     pending = m.message(m.item(m.CERTIFY, None, status=m.PENDING, correlation=b"corr"))
     stream = Stream(pending, pending, m.success(m.CERTIFY, m.uid("c1")))
     kmip = AsyncClient(stream)
-    kmip.offer_asynchronous()
+    Header(kmip).asynchronous = True
     assert failed(KmipPending, kmip.certify("pk", CSR)).correlation == b"corr"
     assert failed(KmipPending, kmip.poll(b"corr", "certify")).correlation == b"corr"
     assert run(kmip.poll(b"corr", "certify")) == "c1"

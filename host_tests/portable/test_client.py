@@ -6,7 +6,9 @@ import messages as m
 from check import raises
 from messages import Stream
 
+from kmip_lite import client
 from kmip_lite.client import Client
+from kmip_lite.header import Header
 from kmip_lite.message import KmipError, KmipPending
 from kmip_lite.ttlv import Decoder, TTLVError
 
@@ -335,15 +337,16 @@ def test_agree():
     for answer, wanted in (
         (versions_answer(14, 13, 12, 11, 10), 14),
         (versions_answer(10, 11, 12), 12),
-        (versions_answer(21, 20, 11), 11),
+        (versions_answer(21, 20, 11), 21),
+        (versions_answer(22, 11), 11),
         (m.message(m.failure(m.DISCOVER, 5)), 10),
     ):
         stream = Stream(answer)
         kmip = Client(stream)
         assert kmip.agree() == kmip.version == wanted
         asked = fields(stream.requests[0])[0][0][1][2]
-        assert [item[2][1][2] for item in asked] == [4, 3, 2, 1, 0]
-    for answer in (versions_answer(), versions_answer(21)):
+        assert [item[2][0][2] * 10 + item[2][1][2] for item in asked] == [21, 20, 14, 13, 12, 11, 10]
+    for answer in (versions_answer(), versions_answer(22)):
         stream = Stream(answer)
         kmip = Client(stream, 13)
         assert "version" in str(raises(TTLVError, kmip.agree))
@@ -356,6 +359,37 @@ def test_agree():
     # Asked in the lowest version that knows the question, so that an old server can answer it.
     stream = Stream(versions_answer(14, 11))
     assert Client(stream).agree((21, 14, 11)) == 14
+
+
+def test_agree_with_a_server_that_speaks_2_x_only():
+    # It cannot read a message of another major version: Invalid Message, an item without Operation.
+    misread = m.message(m.item(None, None, status=m.FAILED, reason=4), version=21)
+    stream = Stream(misread, m.success(m.DISCOVER, *[m.header(n)[0] for n in (21, 20)], version=20))
+    kmip = Client(stream)
+    assert kmip.agree() == kmip.version == 21 and kmip.round_trips == 2
+    assert [fields(sent)[1][0][2][0][2] for sent in stream.requests] == [1, 2]
+    for versions, answers in (((14, 11), 1), ((21, 14), 2)):
+        kmip = Client(Stream(*[misread] * answers), 13)
+        assert raises(KmipError, kmip.agree, versions).reason == 4
+        assert kmip.version == 13 and kmip.round_trips == answers
+
+
+def test_wait_asks_less_and_less_often():
+    waiting = m.message(m.item(0x1A, None, status=m.PENDING, correlation=b"c"))
+    naps = []
+    sleep = client.sleep
+    client.sleep = naps.append
+    try:
+        kmip = Client(Stream(waiting, waiting, waiting, m.success(m.CERTIFY, m.uid("c1"))))
+        assert kmip.wait(b"c", "certify") == "c1" and naps == [1, 2, 4, 8]
+        naps[:] = []
+        kmip = Client(Stream(*[waiting] * 6))
+        assert raises(KmipPending, kmip.wait, b"c", "certify", 20, longest=6).correlation == b"c"
+        assert naps == [1, 2, 4, 6, 6, 1]
+    finally:
+        client.sleep = sleep
+    kmip = Client(Stream(m.message(m.failure(m.CERTIFY, 7))))
+    assert raises(KmipError, kmip.wait, b"c", "certify", first=0).reason == 7
 
 
 # ---- asynchronous answers ----
@@ -372,7 +406,7 @@ def test_pending_and_poll():
     )
     stream = Stream(*answers)
     kmip = Client(stream)
-    kmip.offer_asynchronous()
+    Header(kmip).asynchronous = True
     assert raises(KmipPending, kmip.certify, "pk", CSR).correlation == b"corr"
     assert (0x420007, 6, True) in fields(stream.requests[0])[1]
     for _ in range(2):

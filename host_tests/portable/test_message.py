@@ -93,10 +93,10 @@ def test_batch_request():
 
 def test_request_has_an_item_and_not_too_many():
     assert "no item" in str(raises(TTLVError, request(0).finish))
-    assert "too many" in str(raises(TTLVError, request(2, batch=False).finish))
+    assert "too many items" in str(raises(TTLVError, request(2, batch=False).finish))
     made = request(255, 30000)
     assert tree(made.encoder.buf[: made.finish()])[0][2][3] == (0x42000D, 2, 255)
-    assert "too many" in str(raises(TTLVError, request(256, 30000).finish))
+    assert "too many items" in str(raises(TTLVError, request(256, 30000).finish))
 
 
 def test_request_fits_or_says_how_much_it_needs():
@@ -104,7 +104,7 @@ def test_request_fits_or_says_how_much_it_needs():
     request(size=needed).finish()
     for size in range(needed):
         error = raises(TTLVError, request(size=size).finish)
-        assert "%d bytes do not fit into %d" % (needed, size) in str(error)
+        assert "does not fit" in str(error) and error.offset == needed
 
 
 def test_request_after_a_failed_one():
@@ -192,12 +192,10 @@ def test_every_object_can_be_registered():
 
 def test_attributes_of_every_type():
     for kind, value in (
-        (1, ((0x420055, 7, "n"),)), (2, -5), (3, 1 << 40), (4, b"\x80"), (5, 0x80000001), (6, True),
-        (7, "text"), (8, b"bytes"), (9, 1 << 33), (10, 0xFFFFFFFF), (11, 1 << 50),
+        (1, ((0x420055, 7, "n"),)), (2, -5), (3, 1 << 40), (4, b"\x80" + bytes(7)), (5, 0x80000001),
+        (6, True), (7, "text"), (8, b"bytes"), (9, 1 << 33), (10, 0xFFFFFFFF), (11, 1 << 50),
     ):
         sent = payload(certify, 12, "u", b"0", (("x-any", 0x420008, kind, value),))[3][2][0][2][1]
-        if kind == 4:
-            value = b"\xff" * 7 + value
         assert sent == (0x42000B, kind, list(value) if kind == 1 else value), kind
     for kind in (0, 12):
         raises(TTLVError, payload, certify, 12, "u", b"0", (("x-any", 0x420008, kind, 1),))
@@ -244,10 +242,10 @@ def test_every_version_and_stamp():
         for stamp in (0, m.STAMP, 1 << 31, 253402300799, 0x69999999, -1):
             data = m.message(m.item(m.GET, []), version=version, stamp=stamp)
             response = opened(data, version)
-            assert response.left() == 1
+            assert response.left == 1
             assert response.time_stamp() == stamp
             response.next(m.GET)
-            assert response.left() == 0
+            assert response.left == 0
             response.end()
 
 
@@ -280,7 +278,7 @@ def test_header_in_any_order_is_read_right_or_refused():
         except TTLVError:
             continue
         good += 1
-        assert response.time_stamp() == m.STAMP and response.left() == 1
+        assert response.time_stamp() == m.STAMP and response.left == 1
     assert good >= 1
 
 
@@ -394,7 +392,7 @@ def test_a_failed_item_leaves_the_others_readable():
     for failed in (m.failure(m.GET, its=1), m.item(m.GET, None, 1, m.PENDING, correlation=b"c")):
         response = opened(m.message(failed, m.item(m.CERTIFY, [m.uid()], 2)))
         raises(KmipError, response.next, m.GET, batch=True)
-        assert response.left() == 1
+        assert response.left == 1
         response.next(m.CERTIFY, batch=True)
         assert certify.response(response.decoder, 12) == "id-1"
         response.end()
@@ -448,16 +446,6 @@ def test_cancel_answer():
     assert read(cancel, [correlation, m.ttlv(0x420012, m.ENUM, 3)]) == 3
     raises(TTLVError, read, cancel, [correlation])
     raises(TTLVError, read, cancel, [m.ttlv(0x420012, m.ENUM, 3)])
-
-
-def test_asynchronous_answers_are_offered():
-    for version, kind, value in ((10, 6, True), (14, 6, True), (20, 5, 2)):
-        made = Request(bytearray(256), version)
-        made.asynchronous = True
-        made.start()
-        made.item(get.OP)
-        made.end_item()
-        assert tree(made.encoder.buf[: made.finish()])[0][2][2] == (0x420007, kind, value)
 
 
 def test_query_answer():
@@ -606,15 +594,16 @@ def test_one_managed_object_serves_again():
     block = m.key_block(b"k")
     nothing = m.get_payload(2, [m.ttlv(0x420040, 1, [block[0]])])
     certificate = m.got_certificate(b"c")
-    for kind, format, payload, size in ((7, 1, wrapped, 1), (2, 1, nothing, 0), (1, 0, certificate, 1)):
+    for kind, payload, size in ((7, wrapped, 1), (2, nothing, 0), (1, certificate, 1)):
         response = opened(m.message(m.item(m.GET, payload)))
         response.next(m.GET)
         get.read(response.decoder, 12, found)
         response.end()
-        assert (found.object_type, found.format, found.size, found.wrapped) == (kind, format, size, kind == 7)
+        assert (found.object_type, found.size, found.wrapped) == (kind, size, kind == 7)
         assert (found.at > 0) == (size > 0)
+        assert (found.kind_at > 0, found.format_at > 0) == (kind != 2, kind != 1)
         if kind != 7:
-            assert (found.kind, found.algorithm, found.bits) == (1 if kind == 1 else 0, 0, 0)
+            assert (found.algorithm_at, found.wrapping_at, found.bits) == (0, 0, 0)
 
 
 def test_get_refuses_what_it_cannot_read():

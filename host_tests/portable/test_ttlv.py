@@ -4,13 +4,17 @@ from check import raises, unhex
 
 from kmip_lite.ttlv import Decoder, Encoder, TTLVError
 
-# 1.2 section 9.1.2: method, its argument, the encoding; the same in all of 1.x.
+KINDS = {
+    "integer": 2, "long_integer": 3, "big_integer": 4, "enumeration": 5, "boolean": 6, "text_string": 7,
+    "byte_string": 8, "date_time": 9, "interval": 10, "date_time_extended": 11,
+}
+# 1.2 section 9.1.2: type, value, the encoding; the same in all of 1.x.
 EXAMPLES = (
     ("integer", 8, "42002002 00000004 00000008 00000000"),
     ("long_integer", 123456789000000000, "42002003 00000008 01B69B4BA5749200"),
     (
         "big_integer",
-        unhex("03FD35EB 6BC2DF4618080000"),
+        unhex("00000000 03FD35EB 6BC2DF4618080000"),
         "42002004 00000010 0000000003FD35EB 6BC2DF4618080000",
     ),
     ("enumeration", 255, "42002005 00000004 000000FF 00000000"),
@@ -25,10 +29,10 @@ STRUCTURE = (
 )
 
 
-def encoded(method, *args):
+def encoded(kind, value):
     buf = bytearray(512)
     e = Encoder(buf)
-    getattr(e, method)(0x420020, *args)
+    e.put(0x420020, KINDS.get(kind, kind), value)
     return bytes(buf[: e.finish()])
 
 
@@ -53,18 +57,15 @@ def test_examples_encode():
 def test_examples_decode():
     for method, value, text in EXAMPLES:
         d = decoder(unhex(text))
-        got = d.value()
-        if method == "big_integer":
-            value = b"\0\0\0\0" + value
-        assert got == value, (method, got)
+        assert d.value() == value, (method, d.value())
 
 
 def test_structure_both_ways():
     buf = bytearray(64)
     e = Encoder(buf)
     e.begin(0x420020)
-    e.enumeration(0x420004, 254)
-    e.integer(0x420005, 255)
+    e.put(0x420004, 5, 254)
+    e.put(0x420005, 2, 255)
     e.end()
     assert bytes(buf[: e.finish()]) == unhex(STRUCTURE)
     d = decoder(unhex(STRUCTURE))
@@ -92,25 +93,33 @@ def test_numbers_at_their_bounds():
             raises(TTLVError, encoded, method, value)
 
 
-def test_halves_are_the_long_integer():
-    assert encoded("halves", 3, 0x12345678, 0x9ABCDEF0) == encoded(
-        "long_integer", 0x123456789ABCDEF0
-    )
-    raises(TTLVError, encoded, "halves", 3, 1 << 32, 0)
+def test_halves_of_a_long_integer():
     d = decoder(encoded("long_integer", 0x123456789ABCDEF0))
     assert [d.half(i) for i in range(4)] == [0x1234, 0x5678, 0x9ABC, 0xDEF0]
 
 
-def test_big_integer_is_extended_in_front():
-    assert encoded("big_integer", b"\x80") == unhex("42002004 00000008 FFFFFFFFFFFFFF80")
-    assert encoded("big_integer", b"\x7f") == unhex("42002004 00000008 000000000000007F")
-    raises(TTLVError, encoded, "big_integer", b"")
+def test_big_integer_is_a_multiple_of_eight():
+    for value in (bytes(8), b"\xff" * 7 + b"\x80", bytes(range(16)), bytearray(8)):
+        assert decoder(encoded("big_integer", value)).value() == value
+    for count in (0, 1, 7, 9, 12):
+        raises(TTLVError, encoded, "big_integer", bytes(count))
+
+
+def test_a_structure_from_a_sequence():
+    assert encoded(1, ((0x420004, 5, 254), (0x420005, 2, 255))) == unhex(STRUCTURE)
+    assert encoded(1, ()) == unhex("42002001 00000000")
+    raises(TTLVError, encoded, 1, ((0x420004, 5, -1),))
+
+
+def test_types_that_there_are_not():
+    for kind in (-1, 0, 12, 255, 1 << 40):
+        raises(TTLVError, encoded, kind, b"")
 
 
 def test_date_time_extended():
     data = unhex("4200200B 00000008 0004A6FF30C7C600")
     assert decoder(data).value() == 0x0004A6FF30C7C600
-    assert encoded("put", 11, 0x0004A6FF30C7C600) == data
+    assert encoded("date_time_extended", 0x0004A6FF30C7C600) == data
 
 
 def test_strings_of_every_length_and_kind():
@@ -121,7 +130,7 @@ def test_strings_of_every_length_and_kind():
                 size = 8 + (count + 7) // 8 * 8
                 buf = bytearray(b"\xff" * (size + room))
                 e = Encoder(buf)
-                e.byte_string(0x420020, kind(data))
+                e.put(0x420020, 8, kind(data))
                 assert e.finish() == size
                 d = Decoder(buf)
                 d.open(size)
@@ -137,31 +146,32 @@ def test_strings_of_every_length_and_kind():
 
 def test_text_is_utf8():
     for text in ("", "abc", "meter-1", "Zähler", "\u20ac\u20ac", "a" * 300):
-        assert decoder(encoded("text_string", text)).text() == text
+        assert decoder(encoded("text_string", text)).value() == text
         assert encoded("text_string", text.encode()) == encoded("text_string", text)
     for bad in (b"\xff", b"\xc3", b"a\x80"):
-        raises(TTLVError, decoder(encoded("text_string", bad)).text)
+        raises(TTLVError, decoder(encoded("text_string", bad)).value)
 
 
 def test_encoder_counts_past_the_end():
     e = Encoder(bytearray(20))
     e.begin(0x420020)
-    e.text_string(0x420021, "twelve bytes")
-    e.integer(0x420022, 1)
+    e.put(0x420021, 7, "twelve bytes")
+    e.put(0x420022, 2, 1)
     e.end()
     assert e.size == 8 + 24 + 16
     error = raises(TTLVError, e.finish)
-    assert "48 bytes do not fit into 20" in str(error)
+    assert "fit" in str(error) and error.offset == 48
     e.reset()
-    e.integer(0x420022, 1)
+    e.put(0x420022, 2, 1)
     assert e.finish() == 16
 
 
 def test_encoder_keeps_the_first_error():
     e = Encoder(bytearray(64))
-    e.integer(0x420022, 1 << 40)
-    e.enumeration(0x420022, -1)
-    assert "Integer" in str(raises(TTLVError, e.finish))
+    e.put(0x420022, 2, 1 << 40)
+    e.put(0x420022, 5, -1)
+    error = raises(TTLVError, e.finish)
+    assert "range" in str(error) and error.offset == 16
     e.reset()
     e.end()
     raises(TTLVError, e.finish)
@@ -262,10 +272,10 @@ def test_cursor():
     assert d.find(0x420005, 1)
     d.enter()
     d.need(0x420006, 2)
-    assert d.integer() == 7
+    assert d.value() == 7
     d.leave()
     d.need(0x420007, 2)
-    assert d.integer() == 8
+    assert d.value() == 8
     assert not d.next()
     raises(TTLVError, d.need, 0x420007, 2)
     raises(TTLVError, d.enter)
@@ -295,5 +305,8 @@ def test_into_refuses_a_short_target():
     assert target == b"12345..."
 
 
-def test_one_byte():
-    assert encoded("byte", 7) == encoded("byte_string", b"\x07")
+def test_errors_have_their_texts():
+    for number in range(32):
+        said = str(TTLVError(number, 7))
+        assert said.endswith(" at byte 7") and "error" not in said and len(said) > 20, said
+    assert str(TTLVError("a text of its own", 1)) == "a text of its own at byte 1"

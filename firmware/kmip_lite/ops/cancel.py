@@ -14,11 +14,11 @@ OP = 0x19
 def request(e, version, correlation):
     """Write the payload. The answer is a Cancellation Result: 1 Canceled, 2 Unable to Cancel,
     3 Completed, 4 Failed, 5 Unavailable."""
-    e.byte_string(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, correlation)
+    e.put(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, _BYTE_STRING, correlation)
 
 
 def response(d, version):
     """The number of the Cancellation Result."""
     d.need(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, _BYTE_STRING)
     d.need(_TAG_CANCELLATION_RESULT, _ENUMERATION)
-    return d.unsigned()
+    return d.value()

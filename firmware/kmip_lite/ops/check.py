@@ -5,6 +5,10 @@ from micropython import const
 from kmip_lite.fields import uid_response as response
 from kmip_lite.fields import write_uid
 
+_INTEGER = const(2)
+_LONG_INTEGER = const(3)
+_INTERVAL = const(10)
+
 _TAG_CRYPTOGRAPHIC_USAGE_MASK = const(0x42002C)
 _TAG_LEASE_TIME = const(0x420049)
 _TAG_USAGE_LIMITS_COUNT = const(0x420096)
@@ -18,8 +22,8 @@ def request(e, version, uid=None, count=None, mask=None, lease=None):
     KmipError, and ends the batch."""
     write_uid(e, version, uid)
     if count is not None:
-        e.long_integer(_TAG_USAGE_LIMITS_COUNT, count)
+        e.put(_TAG_USAGE_LIMITS_COUNT, _LONG_INTEGER, count)
     if mask is not None:
-        e.integer(_TAG_CRYPTOGRAPHIC_USAGE_MASK, mask)
+        e.put(_TAG_CRYPTOGRAPHIC_USAGE_MASK, _INTEGER, mask)
     if lease is not None:
-        e.interval(_TAG_LEASE_TIME, lease)
+        e.put(_TAG_LEASE_TIME, _INTERVAL, lease)

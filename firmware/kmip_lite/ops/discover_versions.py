@@ -12,8 +12,6 @@ _TAG_PROTOCOL_VERSION = const(0x420069)
 _TAG_PROTOCOL_VERSION_MAJOR = const(0x42006A)
 _TAG_PROTOCOL_VERSION_MINOR = const(0x42006B)
 
-_REASON_OPERATION_NOT_SUPPORTED = const(5)
-
 OP = 0x1E
 
 
@@ -25,8 +23,8 @@ def request(e, version, versions=()):
     """
     for number in versions:
         e.begin(_TAG_PROTOCOL_VERSION)
-        e.integer(_TAG_PROTOCOL_VERSION_MAJOR, number // 10)
-        e.integer(_TAG_PROTOCOL_VERSION_MINOR, number % 10)
+        e.put(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER, number // 10)
+        e.put(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER, number % 10)
         e.end()
 
 
@@ -36,24 +34,10 @@ def response(d, version):
     while d.find(_TAG_PROTOCOL_VERSION, _STRUCTURE):
         d.enter()
         d.need(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER)
-        major = d.integer()
+        major = d.value()
         d.need(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER)
-        minor = d.integer()
+        minor = d.value()
         if 0 < major < 10 and 0 <= minor < 10:  # others have no number, and do not exist
             found.append(major * 10 + minor)
         d.leave()
     return found
-
-
-def highest(versions, found):
-    """The highest of `versions` that the server knows too, 0 where there is none; `found` is its answer, a
-    list, or the error (KmipError) in place of one, which is raised unless it means 1.0."""
-    if not isinstance(found, list):
-        if found.reason != _REASON_OPERATION_NOT_SUPPORTED:
-            raise found
-        found = (10,)
-    best = 0
-    for version in versions:
-        if version in found:
-            best = max(best, version)
-    return best

@@ -38,6 +38,11 @@ _FORMAT_TRANSPARENT_SYMMETRIC_KEY = const(7)
 # The last byte of the object's tag, by Object Type; 0 for those that this file cannot read.
 _TAGS = b"\x00\x13\x8f\x6d\x64\x00\x00\x85\x5b"
 
+# Numbers of errors.py.
+_E_TYPE = const(5)
+_E_FIELD = const(25)
+_E_OBJECT = const(28)
+
 OP = 0x0A
 
 
@@ -48,38 +53,16 @@ class ManagedObject:
     caller's buffer: a certificate's DER, an opaque object's or secret's data, a key's material in the
     format `format`; of a transparent key other than a symmetric one the TTLV of its fields. With
     `wrapped` they are the wrapped key as it came, and `wrapping` is the TTLV of the Key Wrapping Data.
-    `bits` is the Cryptographic Length. `at` and `size` tell where the value stands in the message.
+    `bits` is the Cryptographic Length, `algorithm` the Cryptographic Algorithm, `kind` the Certificate,
+    Secret Data or Opaque Data Type; 0 where the server did not say. `at` and `size` tell where the value
+    stands in the message.
     """
 
     def __init__(self):
-        self.object_type = 0
-        self.value = None
-        self.wrapping = None
+        self.value = self.wrapping = None
         self.wrapped = False
-        self.bits = 0
-        self.at = 0
-        self.size = 0
-        self._wrapping_at = 0
-        self._wrapping_size = 0
-        # Enumerations as halves: one from 2**30 on (a vendor's) would be an object on 32-bit boards.
-        self._kind_high = self._kind = 0
-        self._format_high = self._format = 0
-        self._algorithm_high = self._algorithm = 0
-
-    @property
-    def kind(self):
-        """Certificate Type, Secret Data Type or Opaque Data Type; 0 for keys."""
-        return self._kind_high << 16 | self._kind
-
-    @property
-    def format(self):
-        """Key Format Type; 0 where there is no Key Block."""
-        return self._format_high << 16 | self._format
-
-    @property
-    def algorithm(self):
-        """Cryptographic Algorithm; 0 where the server did not say."""
-        return self._algorithm_high << 16 | self._algorithm
+        self.object_type = self.kind = self.format = self.algorithm = self.bits = self.at = self.size = 0
+        self.kind_at = self.format_at = self.algorithm_at = self.wrapping_at = self.wrapping_size = 0
 
 
 def request(e, version, uid=None, format=None, compression=None, wrap_type=None, wrapping=None):
@@ -90,13 +73,13 @@ def request(e, version, uid=None, format=None, compression=None, wrap_type=None,
     """
     write_uid(e, version, uid)
     if format is not None:
-        e.enumeration(_TAG_KEY_FORMAT_TYPE, format)
+        e.put(_TAG_KEY_FORMAT_TYPE, _ENUMERATION, format)
     if wrap_type is not None:
         if version < 14:
-            e.fail("Key Wrap Type is a field of KMIP 1.4")
-        e.enumeration(_TAG_KEY_WRAP_TYPE, wrap_type)
+            e.fail(_E_FIELD)
+        e.put(_TAG_KEY_WRAP_TYPE, _ENUMERATION, wrap_type)
     if compression is not None:
-        e.enumeration(_TAG_KEY_COMPRESSION_TYPE, compression)
+        e.put(_TAG_KEY_COMPRESSION_TYPE, _ENUMERATION, compression)
     if wrapping is not None:
         e.put(_TAG_KEY_WRAPPING_SPECIFICATION, _STRUCTURE, wrapping)
 
@@ -106,45 +89,39 @@ def read(d, version, found):
 
     Allocates nothing: `found.at` and `found.size` are a view of the value in the message's buffer,
     and `d.into()` copies it from there. A key whose value the server does not have has the size 0.
+    Numbers that may be a vendor's, and so objects on a 32-bit board, stay in the message, too: `kind_at`,
+    `format_at`, `algorithm_at` are where they stand, or 0; `kind`, `format`, `algorithm` are 0.
     """
     d.need(_TAG_OBJECT_TYPE, _ENUMERATION)
     object_type = d.half(1)
     if d.half(0) or object_type >= len(_TAGS) or not _TAGS[object_type]:
-        raise TTLVError("object of a type that cannot be read", d.at)
+        raise TTLVError(_E_OBJECT, d.at)
+    found.__init__()  # nothing of what was read before is left in it
     found.object_type = object_type
-    found.wrapped = False
-    found.bits = found.at = found.size = 0
-    found._wrapping_at = found._wrapping_size = 0
-    found._kind_high = found._kind = 0
-    found._format_high = found._format = 0
-    found._algorithm_high = found._algorithm = 0
     d.need(_TAG_UNIQUE_IDENTIFIER, _TEXT_STRING)
     d.need(0x420000 | _TAGS[object_type], _STRUCTURE)
     d.enter()
+    kind_tag = value_tag = 0
     if object_type == _OBJECT_CERTIFICATE:
-        _data(d, found, _TAG_CERTIFICATE_TYPE, _TAG_CERTIFICATE_VALUE)
+        kind_tag = _TAG_CERTIFICATE_TYPE
+        value_tag = _TAG_CERTIFICATE_VALUE
     elif object_type == _OBJECT_OPAQUE_OBJECT:
-        _data(d, found, _TAG_OPAQUE_DATA_TYPE, _TAG_OPAQUE_DATA_VALUE)
+        kind_tag = _TAG_OPAQUE_DATA_TYPE
+        value_tag = _TAG_OPAQUE_DATA_VALUE
+    elif object_type == _OBJECT_SECRET_DATA:
+        kind_tag = _TAG_SECRET_DATA_TYPE
+    if kind_tag:
+        d.need(kind_tag, _ENUMERATION)
+        found.kind_at = d.at
+    if value_tag:
+        d.need(value_tag, _BYTE_STRING)
+        found.at = d.at
+        found.size = d.size
     else:
-        if object_type == _OBJECT_SECRET_DATA:
-            _kind(d, found, _TAG_SECRET_DATA_TYPE)
         _key_block(d, found)
     d.leave()
     d.at = found.at
     d.size = found.size
-
-
-def _kind(d, found, tag):
-    d.need(tag, _ENUMERATION)
-    found._kind_high = d.half(0)
-    found._kind = d.half(1)
-
-
-def _data(d, found, type_tag, value_tag):
-    _kind(d, found, type_tag)
-    d.need(value_tag, _BYTE_STRING)
-    found.at = d.at
-    found.size = d.size
 
 
 def _key_block(d, found):
@@ -152,52 +129,50 @@ def _key_block(d, found):
     # be passed over, or a wrapped key would be taken for a plain one.
     d.need(_TAG_KEY_BLOCK, _STRUCTURE)
     d.enter()
-    if not d.next() or d.tag != _TAG_KEY_FORMAT_TYPE:
-        raise TTLVError("no Key Format Type", d.at)
-    d.expect(_ENUMERATION)
-    found._format_high = d.half(0)
-    found._format = d.half(1)
+    if not d.next() or d.tag != _TAG_KEY_FORMAT_TYPE or d.kind != _ENUMERATION:
+        raise TTLVError(_TAG_KEY_FORMAT_TYPE, d.at)
+    found.format_at = d.at
+    symmetric = not d.half(0) and d.half(1) == _FORMAT_TRANSPARENT_SYMMETRIC_KEY
     while d.next():
         tag = d.tag
+        kind = d.kind
         if tag == _TAG_KEY_VALUE:
-            if d.kind == _BYTE_STRING:
+            if kind == _BYTE_STRING:
                 found.wrapped = True
                 found.at = d.at
                 found.size = d.size
-            else:
-                d.enter()
-                _key_material(d, found)
-                d.leave()
-        elif tag == _TAG_CRYPTOGRAPHIC_ALGORITHM:
-            d.expect(_ENUMERATION)
-            found._algorithm_high = d.half(0)
-            found._algorithm = d.half(1)
-        elif tag == _TAG_CRYPTOGRAPHIC_LENGTH:
-            d.expect(_INTEGER)
-            found.bits = d.integer()
-        elif tag == _TAG_KEY_WRAPPING_DATA:
-            d.expect(_STRUCTURE)
-            found.wrapped = True
-            found._wrapping_at = d.at
-            found._wrapping_size = d.size
-    d.leave()
-
-
-def _key_material(d, found):
-    if not d.find(_TAG_KEY_MATERIAL):
-        raise TTLVError("no Key Material", d.at)
-    if d.kind == _STRUCTURE:
-        if not found._format_high and found._format == _FORMAT_TRANSPARENT_SYMMETRIC_KEY:
+                continue
             d.enter()
-            d.need(_TAG_KEY, _BYTE_STRING)
+            if not d.find(_TAG_KEY_MATERIAL):
+                raise TTLVError(_TAG_KEY_MATERIAL, d.at)
+            kind = d.kind
+            inside = kind == _STRUCTURE and symmetric
+            if inside:
+                d.enter()
+                d.need(_TAG_KEY, _BYTE_STRING)
+            elif kind != _STRUCTURE and kind != _BYTE_STRING:
+                raise TTLVError(_E_TYPE, d.at)
             found.at = d.at
             found.size = d.size
+            if inside:
+                d.leave()
             d.leave()
-            return
-    elif d.kind != _BYTE_STRING:
-        raise TTLVError("Key Material of a wrong type", d.at)
-    found.at = d.at
-    found.size = d.size
+            continue
+        wanted = kind
+        if tag == _TAG_CRYPTOGRAPHIC_ALGORITHM:
+            wanted = _ENUMERATION
+            found.algorithm_at = d.at
+        elif tag == _TAG_CRYPTOGRAPHIC_LENGTH:
+            wanted = _INTEGER
+            found.bits = d.half(0) << 16 | d.half(1)
+        elif tag == _TAG_KEY_WRAPPING_DATA:
+            wanted = _STRUCTURE
+            found.wrapped = True
+            found.wrapping_at = d.at
+            found.wrapping_size = d.size
+        if kind != wanted:
+            raise TTLVError(_E_TYPE, d.at)
+    d.leave()
 
 
 def response(d, version, into=None):
@@ -212,5 +187,15 @@ def response(d, version, into=None):
     else:
         found.value = d.bytes()
     if found.wrapped:
-        found.wrapping = bytes(d.view[found._wrapping_at : found._wrapping_at + found._wrapping_size])
+        d.at = found.wrapping_at
+        d.size = found.wrapping_size
+        found.wrapping = d.bytes()
+    found.kind = _number(d, found.kind_at)
+    found.format = _number(d, found.format_at)
+    found.algorithm = _number(d, found.algorithm_at)
     return found
+
+
+def _number(d, at):
+    d.at = at
+    return d.half(0) << 16 | d.half(1) if at else 0

@@ -7,6 +7,7 @@ from kmip_lite.ttlv import TTLVError
 
 _STRUCTURE = const(1)
 _INTEGER = const(2)
+_ENUMERATION = const(5)
 _TEXT_STRING = const(7)
 
 _TAG_ATTRIBUTE = const(0x420008)
@@ -16,6 +17,8 @@ _TAG_ATTRIBUTE_VALUE = const(0x42000B)
 _TAG_UNIQUE_IDENTIFIER = const(0x420094)
 _TAG_ATTRIBUTES = const(0x420125)
 _TAG_ATTRIBUTE_REFERENCE = const(0x42013B)
+
+_E_TYPE = const(5)  # errors.py
 
 OP = 0x0B
 
@@ -31,9 +34,9 @@ def request(e, version, uid=None, names=()):
         if isinstance(name, tuple):
             name = name[version >= 20]
         if version >= 20:
-            e.enumeration(_TAG_ATTRIBUTE_REFERENCE, name)
+            e.put(_TAG_ATTRIBUTE_REFERENCE, _ENUMERATION, name)
         else:
-            e.text_string(_TAG_ATTRIBUTE_NAME, name)
+            e.put(_TAG_ATTRIBUTE_NAME, _TEXT_STRING, name)
 
 
 def response(d, version):
@@ -59,16 +62,17 @@ def response(d, version):
         name = value = None
         index = 0
         while d.next():
-            if d.tag == _TAG_ATTRIBUTE_NAME:
-                d.expect(_TEXT_STRING)
-                name = d.text()
-            elif d.tag == _TAG_ATTRIBUTE_INDEX:
-                d.expect(_INTEGER)
-                index = d.integer()
-            elif d.tag == _TAG_ATTRIBUTE_VALUE:
+            kind = d.kind
+            if d.tag == _TAG_ATTRIBUTE_VALUE:
                 value = d.value()
+            elif d.tag == _TAG_ATTRIBUTE_NAME and kind == _TEXT_STRING:
+                name = d.value()
+            elif d.tag == _TAG_ATTRIBUTE_INDEX and kind == _INTEGER:
+                index = d.value()
+            else:
+                raise TTLVError(_E_TYPE, d.at)
         if name is None:
-            raise TTLVError("attribute without a name", d.at)
+            raise TTLVError(_TAG_ATTRIBUTE_NAME, d.at)
         d.leave()
         found.append((name, index, value))
     return found

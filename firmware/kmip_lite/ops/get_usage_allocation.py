@@ -7,7 +7,11 @@ from kmip_lite.fields import read_uid as read
 from kmip_lite.fields import uid_response as response
 from kmip_lite.fields import write_uid
 
+_LONG_INTEGER = const(3)
+
 _TAG_USAGE_LIMITS_COUNT = const(0x420096)
+
+_E_NOTHING = const(27)  # errors.py
 
 OP = 0x11
 
@@ -22,5 +26,5 @@ def request(e, version, uid, count):
     """
     write_uid(e, version, uid)
     if count < 1:
-        e.fail("nothing to allocate")
-    e.long_integer(_TAG_USAGE_LIMITS_COUNT, count)
+        e.fail(_E_NOTHING)
+    e.put(_TAG_USAGE_LIMITS_COUNT, _LONG_INTEGER, count)

@@ -5,6 +5,8 @@ from micropython import const
 
 from kmip_lite.fields import write_attribute, write_attributes
 
+_INTEGER = const(2)
+_ENUMERATION = const(5)
 _TEXT_STRING = const(7)
 
 _TAG_MAXIMUM_ITEMS = const(0x42004F)
@@ -12,6 +14,8 @@ _TAG_STORAGE_STATUS_MASK = const(0x42008E)
 _TAG_UNIQUE_IDENTIFIER = const(0x420094)
 _TAG_OBJECT_GROUP_MEMBER = const(0x4200AC)
 _TAG_OFFSET_ITEMS = const(0x4200D4)
+
+_E_FIELD = const(25)  # errors.py
 
 OP = 0x08
 
@@ -26,17 +30,17 @@ def request(
     the enumeration Object Group Member. The answer is a list of Unique Identifiers.
     """
     if maximum is not None:
-        e.integer(_TAG_MAXIMUM_ITEMS, maximum)
+        e.put(_TAG_MAXIMUM_ITEMS, _INTEGER, maximum)
     if offset is not None:
         if version < 13:
-            e.fail("Offset Items is a field of KMIP 1.3")
-        e.integer(_TAG_OFFSET_ITEMS, offset)
+            e.fail(_E_FIELD)
+        e.put(_TAG_OFFSET_ITEMS, _INTEGER, offset)
     if storage is not None:
-        e.integer(_TAG_STORAGE_STATUS_MASK, storage)
+        e.put(_TAG_STORAGE_STATUS_MASK, _INTEGER, storage)
     if group_member is not None:
         if version < 11:
-            e.fail("Object Group Member is a field of KMIP 1.1")
-        e.enumeration(_TAG_OBJECT_GROUP_MEMBER, group_member)
+            e.fail(_E_FIELD)
+        e.put(_TAG_OBJECT_GROUP_MEMBER, _ENUMERATION, group_member)
     if version >= 20:
         write_attributes(e, version, attributes, True)
     else:
@@ -48,5 +52,5 @@ def response(d, version):
     """The list of Unique Identifiers, str. Allocates it."""
     found = []
     while d.find(_TAG_UNIQUE_IDENTIFIER, _TEXT_STRING):
-        found.append(d.text())
+        found.append(d.value())
     return found

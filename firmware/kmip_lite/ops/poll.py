@@ -3,6 +3,8 @@
 
 from micropython import const
 
+_BYTE_STRING = const(8)
+
 _TAG_ASYNCHRONOUS_CORRELATION_VALUE = const(0x420006)
 
 OP = 0x1A
@@ -10,4 +12,10 @@ OP = 0x1A
 
 def request(e, version, correlation):
     """Write the payload. The answer is that of the operation polled for, or KmipPending again."""
-    e.byte_string(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, correlation)
+    e.put(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, _BYTE_STRING, correlation)
+
+
+def steps(client, correlation, operation):
+    """The value of `operation`, a verb, that was Pending with `correlation`; KmipPending as before, or
+    its KmipError. One round trip."""
+    return (yield ("poll", (correlation,), operation))

@@ -2,6 +2,8 @@
 
 from micropython import const
 
+_ENUMERATION = const(5)
+
 _TAG_QUERY_FUNCTION = const(0x420074)
 
 _QUERY_OPERATIONS = const(1)
@@ -16,7 +18,7 @@ def request(
 ):
     """Write the payload: numbers of the enumeration Query Function."""
     for function in functions:
-        e.enumeration(_TAG_QUERY_FUNCTION, function)
+        e.put(_TAG_QUERY_FUNCTION, _ENUMERATION, function)
 
 
 def response(d, version):

@@ -8,10 +8,15 @@ from kmip_lite.fields import uid_response as response
 from kmip_lite.fields import write_attributes, write_uid
 from kmip_lite.ops.certify import write_certificate_request
 
+_TEXT_STRING = const(7)
+_INTERVAL = const(10)
+
 _TAG_OFFSET = const(0x420058)
 _TAG_CERTIFICATE_REQUEST_UNIQUE_IDENTIFIER = const(0x420139)
 
 _REQUEST_PKCS10 = const(2)
+
+_E_FIELD = const(25)  # errors.py
 
 OP = 0x07
 
@@ -26,14 +31,12 @@ def request(
     has the certificate active at once, None leaves the server to copy the old dates. `csr_uid`
     (2.x): the Unique Identifier of a Certificate Request object, instead of `csr`.
     """
-    if csr is None and version == 10:
-        e.fail("KMIP 1.0 needs a certificate request")
     write_uid(e, version, uid)
     if csr_uid is not None:
         if version < 20:
-            e.fail("Certificate Request Unique Identifier is a field of KMIP 2")
-        e.text_string(_TAG_CERTIFICATE_REQUEST_UNIQUE_IDENTIFIER, csr_uid)
+            e.fail(_E_FIELD)
+        e.put(_TAG_CERTIFICATE_REQUEST_UNIQUE_IDENTIFIER, _TEXT_STRING, csr_uid)
     write_certificate_request(e, version, csr, kind)
     if offset is not None:
-        e.interval(_TAG_OFFSET, offset)
+        e.put(_TAG_OFFSET, _INTERVAL, offset)
     write_attributes(e, version, attributes)

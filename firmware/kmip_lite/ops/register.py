@@ -7,6 +7,10 @@ from kmip_lite.fields import read_uid as read
 from kmip_lite.fields import uid_response as response
 from kmip_lite.fields import write_attributes
 
+_INTEGER = const(2)
+_ENUMERATION = const(5)
+_BYTE_STRING = const(8)
+
 _TAG_CERTIFICATE_TYPE = const(0x42001D)
 _TAG_CERTIFICATE_VALUE = const(0x42001E)
 _TAG_CRYPTOGRAPHIC_ALGORITHM = const(0x420028)
@@ -29,6 +33,8 @@ _FORMAT_TRANSPARENT_SYMMETRIC_KEY = const(7)
 
 # The last byte of the object's tag, by Object Type; 0 for those that this file cannot write.
 _TAGS = b"\x00\x13\x8f\x6d\x64\x00\x00\x85\x5b"
+
+_E_OBJECT = const(28)  # errors.py
 
 OP = 0x03
 
@@ -53,20 +59,20 @@ def request(
     Cryptographic Usage Mask.
     """
     if not 0 < object_type < len(_TAGS) or not _TAGS[object_type]:
-        e.fail("object of a type that cannot be written")
+        e.fail(_E_OBJECT)
         return
-    e.enumeration(_TAG_OBJECT_TYPE, object_type)
+    e.put(_TAG_OBJECT_TYPE, _ENUMERATION, object_type)
     write_attributes(e, version, attributes, True)
     e.begin(0x420000 | _TAGS[object_type])
     if object_type == _OBJECT_CERTIFICATE:
-        e.enumeration(_TAG_CERTIFICATE_TYPE, kind)
-        e.byte_string(_TAG_CERTIFICATE_VALUE, value)
+        e.put(_TAG_CERTIFICATE_TYPE, _ENUMERATION, kind)
+        e.put(_TAG_CERTIFICATE_VALUE, _BYTE_STRING, value)
     elif object_type == _OBJECT_OPAQUE_OBJECT:
-        e.enumeration(_TAG_OPAQUE_DATA_TYPE, kind)
-        e.byte_string(_TAG_OPAQUE_DATA_VALUE, value)
+        e.put(_TAG_OPAQUE_DATA_TYPE, _ENUMERATION, kind)
+        e.put(_TAG_OPAQUE_DATA_VALUE, _BYTE_STRING, value)
     else:
         if object_type == _OBJECT_SECRET_DATA:
-            e.enumeration(_TAG_SECRET_DATA_TYPE, kind)
+            e.put(_TAG_SECRET_DATA_TYPE, _ENUMERATION, kind)
         _key_block(e, value, format, algorithm, bits)
     e.end()
 
@@ -74,17 +80,17 @@ def request(
 def _key_block(e, value, format, algorithm, bits):
     # 1.x section 2.1.3, 2.x section 3.1.
     e.begin(_TAG_KEY_BLOCK)
-    e.enumeration(_TAG_KEY_FORMAT_TYPE, format)
+    e.put(_TAG_KEY_FORMAT_TYPE, _ENUMERATION, format)
     e.begin(_TAG_KEY_VALUE)
     if format == _FORMAT_TRANSPARENT_SYMMETRIC_KEY:
         e.begin(_TAG_KEY_MATERIAL)
-        e.byte_string(_TAG_KEY, value)
+        e.put(_TAG_KEY, _BYTE_STRING, value)
         e.end()
     else:
-        e.byte_string(_TAG_KEY_MATERIAL, value)
+        e.put(_TAG_KEY_MATERIAL, _BYTE_STRING, value)
     e.end()
     if algorithm is not None:
-        e.enumeration(_TAG_CRYPTOGRAPHIC_ALGORITHM, algorithm)
+        e.put(_TAG_CRYPTOGRAPHIC_ALGORITHM, _ENUMERATION, algorithm)
     if bits is not None:
-        e.integer(_TAG_CRYPTOGRAPHIC_LENGTH, bits)
+        e.put(_TAG_CRYPTOGRAPHIC_LENGTH, _INTEGER, bits)
     e.end()

@@ -1,0 +1,20 @@
+"""wait(): Poll, less and less often, until an operation that was Pending is done."""
+
+
+def steps(client, correlation, operation, seconds=60, first=1, longest=30):
+    """The value of `operation`, a verb, that was Pending with `correlation`, or its KmipError.
+
+    Asks after `first` seconds, then after twice as many each time, `longest` at most, for `seconds` in
+    all; then the last KmipPending is raised. The server goes on: Poll later, or Cancel.
+    """
+    while True:
+        pause = min(first, longest, seconds)
+        yield pause
+        seconds -= pause
+        first *= 2
+        try:
+            return (yield ("poll", (correlation,), operation))
+        except Exception as error:
+            correlation = getattr(error, "correlation", None)
+            if correlation is None or seconds <= 0:
+                raise
