@@ -15,6 +15,28 @@ _ENUMERATION_ROW = re.compile(r"\| ([0-9A-F]{8}) \| ([^|]+) \| [\d.]+–[\d.]+ \
 _TAG_ROW = re.compile(r"\| (42[0-9A-F]{4}) \| ([^|]+) \| [\d.]+–[\d.]+ \|")
 _TYPE_ROW = re.compile(r"\| ([A-Z][\w -]+) \| (0[1-9AB]) \|")
 
+# What the notes say in running text (KMIP.md section 8.2, behind the usage mask's table) or as one range
+# of tags (KMIP-MORE.md section 2).
+_DN_FIELDS = ("CN", "O", "OU", "Email", "C", "ST", "L", "UID", "Serial Number", "Title", "DC", "DN Qualifier")
+_PROSE = {
+    "Tag": {
+        "Certificate %s %s" % (whose, field): first + number
+        for whose, first in (("Subject", 0x420108), ("Issuer", 0x420114))
+        for number, field in enumerate(_DN_FIELDS)
+    },
+    "Cryptographic Usage Mask": {
+        "Authenticate": 0x100000, "Unrestricted": 0x200000, "FPE Encrypt": 0x400000, "FPE Decrypt": 0x800000,
+    },
+    "Storage Status Mask": {"On-line storage": 1, "Archival storage": 2, "Destroyed storage": 4},
+    "Protection Storage Mask": {
+        name: 1 << bit for bit, name in enumerate((
+            "Software", "Hardware", "On Processor", "On System", "Off System", "Hypervisor",
+            "Operating System", "Container", "On Premises", "Off Premises", "Self Managed", "Outsourced",
+            "Validated", "Same Jurisdiction",
+        ))
+    },
+}
+
 
 def parse(text):
     """{"Tag": {name: number}, "Item Type": {...}, enumeration: {...}} of one file's text."""
@@ -43,10 +65,10 @@ def _put(table, group, name, value):
 
 
 def build(texts):
-    """The table of several files together."""
+    """The table of several files together, with what stands in their running text."""
     table = {}
-    for text in texts:
-        for group, numbers in parse(text).items():
+    for source in [*map(parse, texts), _PROSE]:
+        for group, numbers in source.items():
             for name, value in numbers.items():
                 _put(table, group, name, value)
     return table
