@@ -150,6 +150,7 @@ def test_the_command_itself(tmp_path):
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, PLAIN, b"")
     assert start(REQUEST[:-1]).returncode == 1
     assert start(b"", "--xml", "--from-xml").returncode == 2
+    assert start(b"", "--binary").returncode == 2
     xml = start(REQUEST, "--xml", "--secrets").stdout
     assert start(xml, "--from-xml", "--binary").stdout == REQUEST
 

@@ -183,7 +183,7 @@ def test_what_else_is_read(xml, tag, kind, value):
     ('<BatchCount type="Integer" value="1"><BatchCount type="Integer" value="1"/></BatchCount>',
      "an element in one that is no Structure"),
     ("<KMIP><KMIP/></KMIP>", 'no tag is named "KMIP"'),
-    ("<BatchItem>" * 70 + "</BatchItem>" * 70, "nested more than 64 deep"),
+    ("<BatchItem>" * 65 + "</BatchItem>" * 65, "nested more than 64 deep"),
     ('<!DOCTYPE KMIP [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;">]><KMIP>&b;</KMIP>', "a DOCTYPE is not read"),
     ('<!DOCTYPE KMIP SYSTEM "file.dtd"><KMIP/>', "a DOCTYPE is not read"),
     ("<KMIP>&b;</KMIP>", "undefined entity"),
@@ -193,6 +193,12 @@ def test_what_is_no_xml_form(xml, text):
     status, out, err = run(xml.encode(), "--from-xml")
     assert (status, out) == (1, "")
     assert text in err and err.startswith("kmipdump: standard input: ")
+
+
+def test_the_depth_is_that_of_the_binary_form():
+    deepest = "<BatchItem>" * 64 + '<BatchCount type="Integer" value="1"/>' + "</BatchItem>" * 64
+    data = back(deepest.encode())
+    assert back(xml_of(data).encode()) == data
 
 
 def test_what_stood_before_an_error_is_written():

@@ -38,7 +38,10 @@ def _arguments(argv):
     way.add_argument("--xml", action="store_true", help="write the OASIS XML form")
     way.add_argument("--from-xml", action="store_true", help="read the OASIS XML form, write hex")
     parser.add_argument("--binary", action="store_true", help="with --from-xml: write bytes")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.binary and not args.from_xml:
+        parser.error("--binary goes with --from-xml")
+    return args
 
 
 class _Out:

@@ -114,7 +114,8 @@ class _Reader:
         size = int.from_bytes(data[offset + 4:offset + _HEADER], "big")
         item = Item(tag, kind, None, offset, size)
         if data[offset] not in (0x42, 0x54):
-            self.framing(parent, offset, "tag %06X begins with neither 42 nor 54" % tag)
+            # What it begins with is not told: where a length is wrong, a key may stand here.
+            self.framing(parent, offset, "a tag that begins with neither 42 nor 54")
             return None, limit
         if not STRUCTURE <= kind <= DATE_TIME_EXTENDED:
             self.framing(item, offset + 3, "unknown item type %02X" % kind)

@@ -144,11 +144,11 @@ class _Reader:
         parent, groups = self.stack[-1] if self.stack else (None, names.Groups())
         if parent is not None and parent.kind != items.STRUCTURE:
             raise XMLError("an element in one that is no Structure")
-        if len(self.stack) > items.MAX_DEPTH:
-            raise XMLError("structures nested more than %d deep" % items.MAX_DEPTH)
         item = items.Item(_tag(name, attributes), _kind(attributes))
         group = groups.of(item.tag, attributes.get("value"))
         if item.kind == items.STRUCTURE:
+            if len(self.stack) >= items.MAX_DEPTH:
+                raise XMLError("structures nested more than %d deep" % items.MAX_DEPTH)
             if attributes.get("value"):
                 raise XMLError("%s is a Structure and has a value" % name)
             item.value = []
