@@ -191,16 +191,16 @@ class Runtime:
         self.name = name
         self.port = None if name == "CPython" else ports.open_port(name)
 
-    def run(self, job, *options):
-        """drive.run() there; its results. `options`: the Unix port's own."""
+    def run(self, job, *options, script=drive):
+        """A script's run(job) there; its results. `options`: the Unix port's own."""
         if self.port is None:
-            return drive.run(job)
+            return script.run(job)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "job.json")
             with open(path, "w", encoding="utf-8") as file:
                 json.dump(job, file)
             status, output = self.port.run(
-                [*options, drive.__file__, path], path=(ports.FIRMWARE, os.path.dirname(drive.__file__)))
+                [*options, script.__file__, path], path=(ports.FIRMWARE, os.path.dirname(script.__file__)))
         if status:
             raise AssertionError(output)
         return [json.loads(line) for line in output.splitlines()]
