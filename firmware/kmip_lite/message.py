@@ -6,7 +6,7 @@ is no concern of this file. Neither allocates after construction, but for the er
 A version is one small number throughout the library, 10 * major + minor: 12 is KMIP 1.2.
 """
 
-from struct import unpack_from
+from struct import pack_into, unpack_from
 
 from micropython import const
 
@@ -106,10 +106,16 @@ class Request:
         e.reset()
         e.begin(_TAG_REQUEST_MESSAGE)
         e.begin(_TAG_REQUEST_HEADER)
-        e.begin(_TAG_PROTOCOL_VERSION)
-        e.put(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER, self.version // 10)
-        e.put(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER, self.version % 10)
-        e.end()
+        e.size = at = e.size + 40
+        if at <= len(e.buf):
+            pack_into(  # the Protocol Version at one go: every request has it
+                ">HBBIHBBIIIHBBIII", e.buf, at - 40,
+                _TAG_PROTOCOL_VERSION >> 8, _TAG_PROTOCOL_VERSION & 0xFF, _STRUCTURE, 32,
+                _TAG_PROTOCOL_VERSION_MAJOR >> 8, _TAG_PROTOCOL_VERSION_MAJOR & 0xFF, _INTEGER, 4,
+                self.version // 10, 0,
+                _TAG_PROTOCOL_VERSION_MINOR >> 8, _TAG_PROTOCOL_VERSION_MINOR & 0xFF, _INTEGER, 4,
+                self.version % 10, 0,
+            )
         if self.limit:
             e.put(_TAG_MAXIMUM_RESPONSE_SIZE, _INTEGER, len(e.buf))
         if self.head is not None:
@@ -174,24 +180,21 @@ class Response:
         """Check the message of `size` bytes and read its header. Raises TTLVError."""
         d = self.decoder
         d.open(size)
-        d.need(_TAG_RESPONSE_MESSAGE, _STRUCTURE)
-        d.enter()
-        d.need(_TAG_RESPONSE_HEADER, _STRUCTURE)
-        d.enter()
-        d.need(_TAG_PROTOCOL_VERSION, _STRUCTURE)
-        d.enter()
+        d.enter(_TAG_RESPONSE_MESSAGE)
+        d.enter(_TAG_RESPONSE_HEADER)
+        d.enter(_TAG_PROTOCOL_VERSION)
         d.need(_TAG_PROTOCOL_VERSION_MAJOR, _INTEGER)
-        same = not d.half(0) and d.half(1) == self.version // 10
+        same = d.small() == self.version // 10
         d.need(_TAG_PROTOCOL_VERSION_MINOR, _INTEGER)
-        self._same_version = same and not d.half(0) and d.half(1) == self.version % 10
+        self._same_version = same and d.small() == self.version % 10
         d.leave()
         d.need(_TAG_TIME_STAMP, _DATE_TIME)
         d.into(self.stamp)
         if self.head is not None:
             self.head.read(d)
         d.need(_TAG_BATCH_COUNT, _INTEGER)
-        self.left = d.half(1)
-        if d.half(0) or not 0 < self.left <= _MAX_BATCH:
+        self.left = d.small()
+        if not 0 < self.left <= _MAX_BATCH:
             raise TTLVError(_E_COUNT, d.at)
         d.leave()
         self._seen = self._inside = 0
@@ -218,15 +221,14 @@ class Response:
         """
         d = self.decoder
         self._leave()
-        d.need(_TAG_BATCH_ITEM, _STRUCTURE)
-        d.enter()
+        d.enter(_TAG_BATCH_ITEM)
         self._inside = 1
         self._seen += 1
         self.left -= 1
         answered = 0
         if d.find(_TAG_OPERATION, _ENUMERATION):
-            answered = d.half(1)
-            if d.half(0) or answered != operation and (not other or answered != other):
+            answered = d.small()
+            if answered != operation and (not other or answered != other):
                 raise TTLVError(_E_OPERATION, d.at)
         if d.find(_TAG_UNIQUE_BATCH_ITEM_ID, _BYTE_STRING):
             if not batch or d.size != 1 or d.buf[d.at] != self._seen:
@@ -234,16 +236,15 @@ class Response:
         elif batch and answered:
             raise TTLVError(_E_ITEM, d.at)
         d.need(_TAG_RESULT_STATUS, _ENUMERATION)
-        status = d.half(1)
-        if d.half(0) or status > _STATUS_OPERATION_UNDONE:
+        status = d.small()
+        if not 0 <= status <= _STATUS_OPERATION_UNDONE:
             raise TTLVError(_E_STATUS, d.at)
         if status == _STATUS_SUCCESS:
             if not answered:
                 raise TTLVError(_E_NO_OPERATION, d.at)
             if not self._same_version:
                 raise TTLVError(_E_VERSION, d.at)
-            d.need(_TAG_RESPONSE_PAYLOAD, _STRUCTURE)
-            d.enter()
+            d.enter(_TAG_RESPONSE_PAYLOAD)
             self._inside = 2
             return
         if status == _STATUS_OPERATION_PENDING:

@@ -225,6 +225,7 @@ class Decoder:
         """
         buf = self.buf
         stack = self._stack
+        lengths = _LENGTHS
         depth = at = 0
         end = size
         if not size:
@@ -236,49 +237,53 @@ class Decoder:
                 depth -= 1
                 end = stack[depth]
                 continue
-            room = end - at - 8
-            if room < 0:
+            value = at + 8
+            if value > end:
                 raise TTLVError(_E_SHORT, at)
             tag = buf[at]
             if tag != 0x42 and tag != 0x54:
                 raise TTLVError(_E_TAG, at)
             kind = buf[at + 3]
-            length = _LENGTHS[kind] if kind <= _DATE_TIME_EXTENDED else _NO
-            if length == _NO:
-                raise TTLVError(_E_TYPE, at)
+            length = lengths[kind] if kind <= _DATE_TIME_EXTENDED else _NO
             count = buf[at + 5] << 16 | buf[at + 6] << 8 | buf[at + 7]
-            if buf[at + 4] or count > room:
+            if buf[at + 4] or value + count > end:
                 raise TTLVError(_E_PAST, at)
-            if not depth and at:
+            if at and not depth:
                 raise TTLVError(_E_BEHIND, at)
-            if length == _EIGHTS:
-                if count & 7 or (not count and kind != _STRUCTURE):
-                    raise TTLVError(_E_LENGTH, at)
-            elif length != _FREE and count != length:
-                raise TTLVError(_E_LENGTH, at)
-            at += 8
-            if kind == _STRUCTURE:
-                if depth == len(stack):
-                    raise TTLVError(_E_DEPTH, at)
-                stack[depth] = end
-                depth += 1
-                end = at + count
+            if length > 8:
+                at = value + ((count + 7) & ~7)
+                if length == _FREE:
+                    if at > end:
+                        raise TTLVError(_E_PAST, at)
+                    for zero in range(value + count, at):
+                        if buf[zero]:
+                            raise TTLVError(_E_PADDING, zero)
+                elif length == _NO:
+                    raise TTLVError(_E_TYPE, value)
+                elif count & 7 or (not count and kind != _STRUCTURE):
+                    raise TTLVError(_E_LENGTH, value)
+                elif kind == _STRUCTURE:
+                    if depth == len(stack):
+                        raise TTLVError(_E_DEPTH, value)
+                    stack[depth] = end
+                    depth += 1
+                    at = value
+                    end = value + count
                 continue
-            zeros = at + count
-            at = (zeros + 7) & ~7
+            at = value + 8
+            if count != length:
+                raise TTLVError(_E_LENGTH, value)
             if at > end:
                 raise TTLVError(_E_PAST, at)
-            if kind == _BOOLEAN:
-                zeros -= 8
+            if count == 4:
+                if buf[at - 4] | buf[at - 3] | buf[at - 2] | buf[at - 1]:
+                    raise TTLVError(_E_PADDING, at - 4)
+            elif kind == _BOOLEAN:
+                for zero in range(value, at - 1):
+                    if buf[zero]:
+                        raise TTLVError(_E_BOOLEAN, zero)
                 if buf[at - 1] > 1:
-                    raise TTLVError(_E_BOOLEAN, zeros)
-                at -= 1
-            while zeros < at:
-                if buf[zeros]:
-                    raise TTLVError(_E_PADDING, zeros)
-                zeros += 1
-            if kind == _BOOLEAN:
-                at += 1
+                    raise TTLVError(_E_BOOLEAN, value)
         self._rewind()
         self._end = size
 
@@ -301,22 +306,34 @@ class Decoder:
         Items between are passed over, as a client must with fields it does not know. A type, where
         given, must be the item's: TTLVError otherwise.
         """
-        back = self._next
-        while self.next():
-            if self.tag == tag:
+        return self.need(tag, kind, True)
+
+    def need(self, tag, kind, maybe=False):
+        """As find(), but unless it `maybe` is not there an item that is missing is a TTLVError."""
+        buf = self.buf
+        at = self._next
+        end = self._end
+        while at < end:
+            value = at + 8
+            count = buf[at + 5] << 16 | buf[at + 6] << 8 | buf[at + 7]
+            if buf[at] << 16 | buf[at + 1] << 8 | buf[at + 2] == tag:
+                self.kind = buf[at + 3]
                 if kind and self.kind != kind:
-                    raise TTLVError(_E_TYPE, self.at - 8)
+                    raise TTLVError(_E_TYPE, at)
+                self.tag = tag
+                self.at = value
+                self.size = count
+                self._next = value + ((count + 7) & ~7)
                 return True
-        self._next = back
-        return False
+            at = value + ((count + 7) & ~7)
+        if maybe:
+            return False
+        raise TTLVError(tag, self._next)
 
-    def need(self, tag, kind):
-        """As find(), but an item that is not there is a TTLVError."""
-        if not self.find(tag, kind):
-            raise TTLVError(tag, self._next)
-
-    def enter(self):
-        """Open the Structure under the cursor; its first item is the next one."""
+    def enter(self, tag=0):
+        """Open the Structure under the cursor, or the next one of this tag; its first item is the next."""
+        if tag:
+            self.need(tag, _STRUCTURE)
         depth = self._depth
         if self.kind != _STRUCTURE or depth == len(self._stack):
             raise TTLVError(_E_TYPE, self.at)
@@ -339,6 +356,12 @@ class Decoder:
         at = self.at + index * 2
         return self.buf[at] << 8 | self.buf[at + 1]
 
+    def small(self):
+        """The value of an Integer or Enumeration from 0 to 65535, -1 where it is another; never allocates."""
+        buf = self.buf
+        at = self.at
+        return -1 if buf[at] or buf[at + 1] else buf[at + 2] << 8 | buf[at + 3]
+
     def bytes(self):
         """The bytes of the value, whatever its type. Allocates them and a memoryview."""
         return bytes(self.view[self.at : self.at + self.size])
@@ -350,10 +373,8 @@ class Decoder:
             raise TTLVError(_E_TARGET, self.at)
         buf = self.buf
         at = self.at
-        index = 0
-        while index < count:
+        for index in range(count):
             target[index] = buf[at + index]
-            index += 1
         return count
 
     def equals(self, data):

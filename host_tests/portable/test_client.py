@@ -344,8 +344,7 @@ def test_agree():
         stream = Stream(answer)
         kmip = Client(stream)
         assert kmip.agree() == kmip.version == wanted
-        asked = fields(stream.requests[0])[0][0][1][2]
-        assert [item[2][0][2] * 10 + item[2][1][2] for item in asked] == [21, 20, 14, 13, 12, 11, 10]
+        assert fields(stream.requests[0])[0][0][1] == (0x420079, 1, [])  # all that the server speaks
     for answer in (versions_answer(), versions_answer(22)):
         stream = Stream(answer)
         kmip = Client(stream, 13)

@@ -98,6 +98,14 @@ def test_halves_of_a_long_integer():
     assert [d.half(i) for i in range(4)] == [0x1234, 0x5678, 0x9ABC, 0xDEF0]
 
 
+def test_small_numbers():
+    for kind in ("integer", "enumeration"):
+        for value, small in ((0, 0), (1, 1), (0xFFFF, 0xFFFF), (0x10000, -1), (0x7FFFFFFF, -1)):
+            assert decoder(encoded(kind, value)).small() == small
+    assert decoder(encoded("integer", -1)).small() == -1
+    assert decoder(encoded("enumeration", 0x80000001)).small() == -1
+
+
 def test_big_integer_is_a_multiple_of_eight():
     for value in (bytes(8), b"\xff" * 7 + b"\x80", bytes(range(16)), bytearray(8)):
         assert decoder(encoded("big_integer", value)).value() == value
@@ -269,8 +277,7 @@ def test_cursor():
     d = decoder(data)
     d.enter()
     assert not d.find(0x420008)
-    assert d.find(0x420005, 1)
-    d.enter()
+    d.enter(0x420005)
     d.need(0x420006, 2)
     assert d.value() == 7
     d.leave()
@@ -279,6 +286,7 @@ def test_cursor():
     assert not d.next()
     raises(TTLVError, d.need, 0x420007, 2)
     raises(TTLVError, d.enter)
+    raises(TTLVError, d.enter, 0x420005)
     d.leave()
     assert not d.next()
     raises(TTLVError, d.leave)

@@ -93,14 +93,13 @@ def read(d, version, found):
     `format_at`, `algorithm_at` are where they stand, or 0; `kind`, `format`, `algorithm` are 0.
     """
     d.need(_TAG_OBJECT_TYPE, _ENUMERATION)
-    object_type = d.half(1)
-    if d.half(0) or object_type >= len(_TAGS) or not _TAGS[object_type]:
+    object_type = d.small()
+    if not 0 < object_type < len(_TAGS) or not _TAGS[object_type]:
         raise TTLVError(_E_OBJECT, d.at)
     found.__init__()  # nothing of what was read before is left in it
     found.object_type = object_type
     d.need(_TAG_UNIQUE_IDENTIFIER, _TEXT_STRING)
-    d.need(0x420000 | _TAGS[object_type], _STRUCTURE)
-    d.enter()
+    d.enter(0x420000 | _TAGS[object_type])
     kind_tag = value_tag = 0
     if object_type == _OBJECT_CERTIFICATE:
         kind_tag = _TAG_CERTIFICATE_TYPE
@@ -127,12 +126,11 @@ def read(d, version, found):
 def _key_block(d, found):
     # 1.x section 2.1.3, 2.x section 3.1. Looked at one by one: a field that came too early must not
     # be passed over, or a wrapped key would be taken for a plain one.
-    d.need(_TAG_KEY_BLOCK, _STRUCTURE)
-    d.enter()
+    d.enter(_TAG_KEY_BLOCK)
     if not d.next() or d.tag != _TAG_KEY_FORMAT_TYPE or d.kind != _ENUMERATION:
         raise TTLVError(_TAG_KEY_FORMAT_TYPE, d.at)
     found.format_at = d.at
-    symmetric = not d.half(0) and d.half(1) == _FORMAT_TRANSPARENT_SYMMETRIC_KEY
+    symmetric = d.small() == _FORMAT_TRANSPARENT_SYMMETRIC_KEY
     while d.next():
         tag = d.tag
         kind = d.kind
