@@ -4,7 +4,7 @@ import gc
 import sys
 import time
 
-_LONG = 40000  # microseconds: so long runs what is timed by a clock of milliseconds
+LONG = 40000  # microseconds: so long runs what is timed by a clock of milliseconds
 
 
 if sys.implementation.name == "micropython":
@@ -44,9 +44,9 @@ def times(functions, rounds, span):
     """Microseconds a call, a list for each function; `rounds` of them, fewer for long calls.
 
     In a round each function is called as often as takes about `span` microseconds, one after the other,
-    so that whatever else the machine does falls on all of them. Spans of a millisecond and many rounds find
-    one that nothing interrupted; on MicroPython each begins with an empty heap, so that no collection of
-    garbage falls into it: who allocates has that to pay besides.
+    so that whatever else the machine does falls on all of them. With spans of a millisecond and many rounds
+    there is one that nothing interrupted; each begins with an empty heap, and no collection of garbage
+    falls into it. Spans of LONG have their collections in them, and are timed by the processor's time.
     """
     plans = []
     for function in functions:
@@ -56,8 +56,8 @@ def times(functions, rounds, span):
             if each * count > span // 4 or count > 1000000:
                 break
             count *= 4
-        if each > span:
-            plans.append((_run_long, int(max(span, min(_LONG, span * 40)) / each) + 1))
+        if each > span or span >= LONG:
+            plans.append((_run_long, int(min(LONG, span * 40) / each) + 1))
         else:
             plans.append((_run, int(span / each)))
     found = [[] for _ in functions]
@@ -65,7 +65,7 @@ def times(functions, rounds, span):
         for step in range(len(functions)):
             index = (step + number) % len(functions)  # none is always the first
             run, count = plans[index]
-            if run is _run_long and _run_long is not _run and number >= max(1, rounds // 10):
+            if run is not _run and span < LONG and number >= max(1, rounds // 10):
                 continue
             collect()
             found[index].append(run(functions[index], count) / count)
