@@ -229,6 +229,14 @@ def test_a_missed_goal_fails(kept, what):
     assert any(told in line for line in goals.broken(new)), goals.broken(new)
 
 
+def test_a_floor_that_could_be_raised_shows(kept):
+    assert goals.low(kept["speed"]) == []
+    new = copy.deepcopy(kept)
+    for cells in new["speed"]["cpython"].values():
+        cells["decode"]["pykmip"] = [14.0, 1]
+    assert [line[:15] for line in goals.low(new["speed"])] == ["cpython, decode"]
+
+
 def test_floors_are_no_lower_than_they_say(kept):
     for *_, goal, floor, why in goals.GOALS:
         assert floor <= goal
