@@ -15,7 +15,7 @@ from .cpython import BOARD, modules
 
 PORTS = {"unix32": "96k", "unix64": "192k"}  # and the heap that speed is measured in: a board's
 ROUNDS, SPAN = 60, 1000  # and microseconds a round
-LONG_ROUNDS, LONG_SPAN = 8, 40000  # with the collections of who allocates in them
+LONG_ROUNDS, LONG_SPAN = 6, 40000  # with the collections of who allocates in them
 _TIMEOUT = 300
 
 
