@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint powercut size mpy clean
+.PHONY: help setup demo test lint powercut size bench mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -30,6 +30,9 @@ powercut: setup  ## the store and the renewal agent lose power everywhere; ARGS=
 
 size: setup  ## flash, RAM and the state diagram, measured and written into README.md
 	@$(VENV)/python -m tools.readme $(ARGS)
+
+bench: setup  ## speed, growth and the wire, measured and written into README.md; ARGS="--check" only looks
+	@$(VENV)/python -m tools.bench $(ARGS)
 
 mpy: setup  ## firmware/ as bytecode (.mpy v6.3) in build/mpy
 	@rm -rf build/mpy

@@ -34,7 +34,7 @@ _HOSTS = re.compile(
     r"(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[?::1\]?|"
     r"(?:.+\.)?(?:example|test|invalid)|(?:.+\.)?example\.(?:com|net|org)|"
     r"(?:docs|www)\.python\.org|docs\.micropython\.org|micropython\.org|docs\.oasis-open\.org|"
-    r"(?:www\.)?oasis-open\.org|www\.rfc-editor\.org|github\.com|[%{<$].*)$"
+    r"(?:www\.)?oasis-open\.org|www\.w3\.org|www\.rfc-editor\.org|github\.com|[%{<$].*)$"
 )
 _URL = re.compile(r"\b[a-z][a-z0-9+]*://(?:[^\s/@'\"`]*@)?(\[[0-9a-f:]+\]|[^\s/:'\"`)>\]]+)", re.I)
 _PRIVATE = re.compile(

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import sizes
+from .bench import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -42,17 +43,18 @@ def states():
     return "\n".join(lines)
 
 
-PARTS = {"states": states, "sizes": sizes.table}
+BENCH = {"bench": tables.bench, "growth": tables.growth, "wire": tables.wire}
+PARTS = {"states": states, "sizes": sizes.table, **BENCH}
 
 
-def main(argv=None):
+def main(argv=None, parts=PARTS):
     parser = argparse.ArgumentParser(
         prog="python -m tools.readme", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="fail where a part is stale; write nothing")
     options = parser.parse_args(argv)
     text = old = README.read_text()
-    for name, make in PARTS.items():
+    for name, make in parts.items():
         pattern = re.compile(r"(<!-- %s -->\n).*?(<!-- /%s -->)" % (name, name), re.S)
         if not pattern.search(text):
             print("README.md has no part %s" % name, file=sys.stderr)
