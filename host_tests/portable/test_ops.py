@@ -552,7 +552,7 @@ def test_mutated_answers_are_accepted_or_refused():
         for _ in range(60):
             bad = bytearray(answer)
             for _ in range(1 + random.below(3)):
-                bad[8 + random.below(len(bad) - 8)] = random.below(256) if random.below(2) else random.below(12)
+                bad[8 + random.below(len(bad) - 8)] = random.below((256, 12)[random.below(2)])
             try:
                 call(verb, args, {}, version, bytes(bad))
             except (KmipError, TTLVError):
