@@ -9,6 +9,7 @@ import sys
 
 import drive
 
+from kmip_lite.header import Header
 from kmip_lite.message import KmipError, KmipPending
 
 AES = ("Cryptographic Algorithm", 0x420028, 5, 3)
@@ -58,6 +59,7 @@ class Life:
     def __init__(self, client, job):
         self.used = set()
         self.client = client
+        self.header = Header(client)
         self.kmip = Noting(client, self.used)
         self.version = client.version
         self.prefix = job["prefix"]
@@ -96,6 +98,7 @@ class Life:
 
     def run(self):
         kmip = self.kmip
+        self.is_(kmip.agree((self.version,)), self.version)
         if self.version > 10:
             found = kmip.discover_versions()
             if self.version not in found:
@@ -175,13 +178,13 @@ class Life:
 
     def pending(self, verb, *args):
         """The correlation value of an operation that is Pending."""
-        self.client.offer_asynchronous()
+        self.header.asynchronous = True
         try:
             value = getattr(self.kmip, verb)(*args)
         except KmipPending as pending:
             return pending.correlation
         finally:
-            self.client.offer_asynchronous(False)
+            self.header.asynchronous = False
         raise AssertionError("not pending: %r" % value)
 
     def archive(self, key):
@@ -192,7 +195,7 @@ class Life:
         by_uid = (("Unique Identifier", 0x420094, 7, key),)
         self.is_(kmip.locate(by_uid), [])
         self.is_(kmip.locate(by_uid, storage=3), [key])
-        self.is_(kmip.poll(self.pending("recover", key), "recover"), key)
+        self.is_(kmip.wait(self.pending("recover", key), "recover", first=0), key)
         self.is_(kmip.get(key).value, value)
 
     def cancel(self, key):

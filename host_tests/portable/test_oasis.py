@@ -14,6 +14,7 @@ from check import raises
 from messages import Stream, ttlv
 
 from kmip_lite.client import Client
+from kmip_lite.header import Header
 from kmip_lite.message import KmipError, KmipPending
 from kmip_lite.ttlv import Decoder
 
@@ -84,10 +85,6 @@ class Case:
         for index in range(count):
             assert sent[index] == self.requests[index], index
         assert not self.stream.closed
-
-
-def offer(kmip, yes):
-    kmip.offer_asynchronous(yes)
 
 
 def test_what_is_done_to_the_vectors():
@@ -168,18 +165,19 @@ def test_tc_51_get_usage_allocation():
 def test_tc_32_asynchronous_locate():
     case = Case("TC_32")
     kmip = case.kmip
+    head = Header(kmip)
     group = ("Object Group", 0x420056, 7, "Group1")
     by_name = (SYMMETRIC, name("TC-32-12-key1"))
     key = kmip.create(2, (AES, bits(128), name("TC-32-12-key1"), mask(4), group))
     for wanted in (by_name, (SYMMETRIC, group)):
-        offer(kmip, True)
+        head.asynchronous = True
         pending = raises(KmipPending, kmip.locate, wanted)
-        offer(kmip, False)
+        head.asynchronous = False
         assert kmip.poll(pending.correlation, "locate") == [key]
         assert kmip.get(key).bits == 128
-    offer(kmip, True)
+    head.asynchronous = True
     pending = raises(KmipPending, kmip.locate, by_name)
-    offer(kmip, False)
+    head.asynchronous = False
     assert kmip.cancel(pending.correlation) == 1
     assert kmip.destroy(key) == key
     case.check(10)
@@ -211,21 +209,22 @@ def test_tc_95_obtain_lease_for_an_expired_key():
 def test_tc_101_archive_and_recover():
     case = Case("TC_101")
     kmip = case.kmip
+    head = Header(kmip)
     wanted = (SYMMETRIC, name("TC-101-12-archiveKey"))
     key = kmip.create(2, (AES, bits(128), mask(12), name("TC-101-12-archiveKey")))
     assert kmip.locate(wanted) == [key]
     value = kmip.get(key).value
-    offer(kmip, True)
+    head.asynchronous = True
     pending = raises(KmipPending, kmip.archive, key)
-    offer(kmip, False)
+    head.asynchronous = False
     assert kmip.poll(pending.correlation, "archive") == key
     assert raises(KmipError, kmip.get, key).reason == 0x0D  # Object Archived
     assert kmip.get_attributes(key, ("Archive Date",)) == [("Archive Date", 0, 1335514470)]
     assert kmip.locate(wanted) == []
     assert kmip.locate(wanted, storage=3) == [key]
-    offer(kmip, True)
+    head.asynchronous = True
     pending = raises(KmipPending, kmip.recover, key)
-    offer(kmip, False)
+    head.asynchronous = False
     assert kmip.poll(pending.correlation, "recover") == key
     assert kmip.get(key).value == value
     assert kmip.destroy(key) == key

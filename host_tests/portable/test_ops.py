@@ -7,7 +7,7 @@ from check import raises
 from messages import BOOL, BYTES, DATE, ENUM, INTEGER, INTERVAL, LONG, STRUCTURE, TEXT, Stream, ttlv
 
 from kmip_lite.client import Client
-from kmip_lite.message import KmipError
+from kmip_lite.message import KmipError, KmipPending
 from kmip_lite.ops import (
     activate,
     add_attribute,
@@ -29,6 +29,7 @@ from kmip_lite.ops import (
     located,
     modify_attribute,
     obtain_lease,
+    poll,
     query,
     recertify,
     recover,
@@ -246,6 +247,7 @@ REQUESTS += (
       group(0x420069, number(0x42006A, 1), number(0x42006B, 0)))),
     # Cancel: 4.25; 4.27; 6.1.5. Poll: 4.26; 4.28; 6.1.36, 6.1.38
     ("cancel", (b"12345678",), {}, ALL, (data(0x420006, b"12345678"),)),
+    ("poll", (b"12345678", "destroy"), {}, ALL, (data(0x420006, b"12345678"),)),
 )
 
 # What a version does not know, or requires: refused before a byte is sent, and the connection goes on.
@@ -295,7 +297,7 @@ MAKE = (("rekey", ()), ("certify", ("id-1", CSR)), ("recertify", ("id-1", CSR)),
         ("derive_key", (2, "id-1", 2, ())))
 GIVE_UID = MAKE + (
     ("activate", ()), ("destroy", ()), ("archive", ()), ("recover", ()), ("check", ()), ("revoke", (None, 1)),
-    ("get_usage_allocation", ("id-1", 1)))
+    ("get_usage_allocation", ("id-1", 1)), ("poll", (b"1", "destroy")))
 PAIR = (text(0x420066, "id-1"), text(0x42006F, "id-2"))
 PAIRS = {0x420066: TEXT, 0x42006F: TEXT}
 CHANGE = (("add_attribute", ("id-1", NAME)), ("modify_attribute", ("id-1", NAME)),
@@ -366,7 +368,8 @@ OPERATIONS = {
     "delete_attribute": delete_attribute, "derive_key": derive_key, "destroy": destroy,
     "discover_versions": discover_versions, "get": get, "get_attribute_list": get_attribute_list,
     "get_attributes": get_attributes, "get_usage_allocation": get_usage_allocation, "locate": locate,
-    "located": located, "modify_attribute": modify_attribute, "obtain_lease": obtain_lease, "query": query,
+    "located": located, "modify_attribute": modify_attribute, "obtain_lease": obtain_lease, "poll": poll,
+    "query": query,
     "recertify": recertify, "recover": recover, "register": register, "rekey": rekey,
     "rekey_key_pair": rekey_key_pair, "revoke": revoke, "validate": validate,
 }
@@ -376,8 +379,8 @@ CODES = {
     "recertify": 7, "locate": 8, "located": 8, "check": 9, "get": 10, "get_attributes": 11,
     "get_attribute_list": 12, "add_attribute": 13, "modify_attribute": 14, "delete_attribute": 15,
     "obtain_lease": 16, "get_usage_allocation": 17, "activate": 18, "revoke": 19, "destroy": 20,
-    "archive": 21, "recover": 22, "validate": 23, "query": 24, "cancel": 25, "rekey_key_pair": 29,
-    "discover_versions": 30,
+    "archive": 21, "recover": 22, "validate": 23, "query": 24, "cancel": 25, "poll": 26,
+    "rekey_key_pair": 29, "discover_versions": 30,
 }
 
 
@@ -520,8 +523,9 @@ def test_an_error_answer():
         stream = Stream(m.message(m.failure(CODES[verb], 0x0C, "not yours"), version=version),
                         answered(verb, version, ()))
         error = raises(KmipError, getattr(client(stream, version), verb), *args)
-        assert (error.operation, error.status, error.reason, error.message) == (
-            CODES[verb], 1, 0x0C, "not yours")
+        asked = CODES["destroy" if verb == "poll" else verb]  # of a Poll, what was polled for
+        assert (error.operation, error.status, error.reason) == (asked, 1, 0x0C)
+        assert error.message == "not yours"
         assert not stream.closed  # the connection goes on
 
 
@@ -557,6 +561,21 @@ def test_mutated_answers_are_accepted_or_refused():
                 call(verb, args, {}, version, bytes(bad))
             except (KmipError, TTLVError):
                 pass
+
+
+def test_a_poll_is_answered_as_the_operation_would_have_been():
+    for version in ALL:
+        items = (enum(0x420057, 2), m.uid())
+        for code in (1, 26):  # the original operation's code, as the test cases have it; or Poll's own
+            answer = m.message(m.item(code, items), version=version)
+            assert call("poll", (b"1", "create"), {}, version, answer)[0] == "id-1"
+        refuses("poll", (b"1", "create"), version, m.message(m.item(2, items), version=version), "another")
+        pending = m.item(1, None, None, m.PENDING, correlation=b"2")
+        stream = Stream(m.message(pending, version=version), m.message(m.failure(1, 7), version=version))
+        kmip = client(stream, version)
+        assert raises(KmipPending, kmip.poll, b"1", "create").correlation == b"2"
+        error = raises(KmipError, kmip.poll, b"2", "create")
+        assert (error.operation, error.reason) == (1, 7)
 
 
 def test_operations_have_their_codes():

@@ -20,7 +20,7 @@ _TAG_OBJECT_TYPE = const(0x420057)
 _TAG_SALT = const(0x420084)
 _TAG_UNIQUE_IDENTIFIER = const(0x420094)
 
-_PBKDF2 = const(1)
+_DERIVATION_PBKDF2 = const(1)
 
 _E_FIELD = const(25)  # errors.py
 
@@ -72,7 +72,7 @@ def request(
             e.fail(_E_FIELD)
         for part in data:
             e.put(_TAG_DERIVATION_DATA, _BYTE_STRING, part)
-    if method == _PBKDF2:
+    if method == _DERIVATION_PBKDF2:
         if salt is None or iterations is None:
             e.fail(_TAG_SALT if salt is None else _TAG_ITERATION_COUNT)
     elif version < 20 and (salt is not None or iterations is not None):

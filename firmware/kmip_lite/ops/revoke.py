@@ -14,8 +14,8 @@ _TAG_REVOCATION_MESSAGE = const(0x420080)
 _TAG_REVOCATION_REASON = const(0x420081)
 _TAG_REVOCATION_REASON_CODE = const(0x420082)
 
-_KEY_COMPROMISE = const(2)
-_CA_COMPROMISE = const(3)
+_REVOCATION_KEY_COMPROMISE = const(2)
+_REVOCATION_CA_COMPROMISE = const(3)
 
 _E_FIELD = const(25)  # errors.py
 
@@ -37,8 +37,8 @@ def request(e, version, uid, reason, message=None, occurred=None):
         e.put(_TAG_REVOCATION_MESSAGE, _TEXT_STRING, message)
     e.end()
     if occurred is not None:
-        if version >= 14 and not _KEY_COMPROMISE <= reason <= _CA_COMPROMISE:
+        if version >= 14 and not _REVOCATION_KEY_COMPROMISE <= reason <= _REVOCATION_CA_COMPROMISE:
             e.fail(_E_FIELD)
         e.put(_TAG_COMPROMISE_OCCURRENCE_DATE, _DATE_TIME, occurred)
-    elif version < 13 and reason == _KEY_COMPROMISE:
+    elif version < 13 and reason == _REVOCATION_KEY_COMPROMISE:
         e.fail(_TAG_COMPROMISE_OCCURRENCE_DATE)
