@@ -156,7 +156,7 @@ REQUESTS += (
     ("derive_key", (2, "id-1", 10, ()), {"data": b"info", "salt": b"salt"}, SECOND,
      (enum(0x420057, 2), m.uid(), enum(0x420031, 10),
       group(0x420032, data(0x420030, b"info"), data(0x420084, b"salt")), group(0x420125))),
-    ("derive_key", (2, "id-1", 3, ()), {}, FIRST,  # HMAC: the base key's own attributes name the PRF
+    ("derive_key", (2, b"id-1", 3, ()), {}, FIRST,  # HMAC: the base key's own attributes name the PRF
      (enum(0x420057, 2), m.uid(), enum(0x420031, 3), group(0x420032), group(0x420091))),
     # Certify: 4.6; 4.7; 6.1.6. Re-certify: 4.7; 4.8; 6.1.41, 6.1.45
     ("certify", ("id-1", CSR, (MASK,)), {}, FIRST,
@@ -201,6 +201,7 @@ REQUESTS += (
     ("add_attribute", ("id-1", NAME), {}, FIRST, (m.uid(), NAME_1)),
     ("add_attribute", (None, NAME), {}, FIRST, (NAME_1,)),
     ("add_attribute", ("id-1", NAME), {}, SECOND, (m.uid(), group(0x42013D, NAME_2))),
+    ("add_attribute", ("id-1", NAME + (0,)), {}, SECOND, (m.uid(), group(0x42013D, NAME_2))),
     # Modify Attribute: 4.14; 4.15; 6.1.33, 6.1.34
     ("modify_attribute", ("id-1", NAME), {}, FIRST, (m.uid(), NAME_1)),
     ("modify_attribute", ("id-1", NAME + (2,)), {}, FIRST,
@@ -232,6 +233,7 @@ REQUESTS += (
      (m.uid(), group(0x420081, enum(0x420082, 5)), date(0x420021, WHEN))),
     # Validate: 4.23; 4.24; 6.1.51, 6.1.57
     ("validate", ("id-1",), {}, ALL, (m.uid(),)),
+    ("validate", (b"id-1",), {}, ALL, (m.uid(),)),
     ("validate", (("id-1", "id-2"), (DER, CSR), WHEN), {}, ALL,
      (group(0x420013, enum(0x42001D, 1), data(0x42001E, DER)),
       group(0x420013, enum(0x42001D, 1), data(0x42001E, CSR)), m.uid(), m.uid("id-2"), date(0x42009A, WHEN))),
@@ -250,42 +252,47 @@ REQUESTS += (
     ("poll", (b"12345678", "destroy"), {}, ALL, (data(0x420006, b"12345678"),)),
 )
 
-# What a version does not know, or requires: refused before a byte is sent, and the connection goes on.
-REFUSED = [(verb, (1,), {}, FIRST) for verb in BY_UID + ("rekey",)]
+# What a version does not know, or requires: refused before a byte is sent, and the connection goes on. The
+# last member is the tag that is missing, or what is said of it.
+FIELD = "not a field of this KMIP version"
+RANGE = "out of range"
+REFUSED = [(verb, (1,), {}, FIRST, FIELD) for verb in BY_UID + ("rekey",)]
 REFUSED += (
-    ("create", (2, (MASK,), (1,)), {}, FIRST),
-    ("create_key_pair", (), {"storage": ((), (1,))}, FIRST),
-    ("rekey", ("id-1",), {"storage": (1,)}, FIRST),
-    ("rekey_key_pair", ("id-1",), {}, (10,)),
-    ("rekey_key_pair", ("id-1",), {"storage": ((1,),)}, FIRST),
-    ("rekey", ("id-1", -1), {}, ALL),
-    ("rekey", ("id-1", 0x100000000), {}, ALL),
-    ("derive_key", (2, (), 2, ()), {}, ALL),
-    ("derive_key", (2, None, 2, ()), {}, ALL),
-    ("derive_key", (2, ("id-1", None), 2, ()), {}, ALL),  # the ID Placeholder is no base object
-    ("derive_key", (2, (1,), 2, ()), {}, SECOND),
-    ("derive_key", (2, "id-1", 2, (), (b"a", b"b")), {}, FIRST),
-    ("derive_key", (2, "id-1", 1, ()), {"salt": b"salt"}, ALL),
-    ("derive_key", (2, "id-1", 1, ()), {"iterations": 1}, ALL),
-    ("derive_key", (2, "id-1", 2, ()), {"salt": b"salt"}, FIRST),
-    ("derive_key", (2, "id-1", 2, ()), {"iterations": 1}, FIRST),
-    ("certify", ("id-1",), {}, (10,)),
-    ("recertify", ("id-1",), {}, (10,)),
-    ("recertify", ("id-1", CSR), {"csr_uid": "csr-1"}, FIRST),
-    ("locate", (), {"group_member": 1}, (10,)),
-    ("locate", (), {"offset": 1}, (10, 11, 12)),
-    ("located", (), {"offset": 1}, (10, 11, 12)),
-    ("get", ("id-1",), {"wrap_type": 1}, (10, 11, 12, 13)),
-    ("add_attribute", ("id-1", NAME + (0,)), {}, FIRST),
-    ("modify_attribute", ("id-1", NAME), {"current": NAME}, FIRST),
-    ("delete_attribute", ("id-1",), {}, ALL),
-    ("delete_attribute", ("id-1",), {"current": NAME}, FIRST),
-    ("delete_attribute", ("id-1", "x-a"), {"current": NAME}, FIRST),
-    ("delete_attribute", ("id-1", 0x420053, 0), {}, SECOND),
-    ("get_usage_allocation", ("id-1", 0), {}, ALL),
-    ("revoke", ("id-1", 2), {}, (10, 11, 12)),
-    ("revoke", ("id-1", 5), {"occurred": WHEN}, (14, 20, 21)),
-    ("query", ((1,), ("g",)), {}, (10, 14, 20)),
+    ("create", (2, (MASK,), (1,)), {}, FIRST, FIELD),
+    ("create_key_pair", (), {"storage": ((), (1,))}, FIRST, FIELD),
+    ("rekey", ("id-1",), {"storage": (1,)}, FIRST, FIELD),
+    ("rekey_key_pair", ("id-1",), {}, (10,), FIELD),
+    ("rekey_key_pair", ("id-1",), {"storage": ((1,),)}, FIRST, FIELD),
+    ("rekey", ("id-1", -1), {}, ALL, RANGE),
+    ("rekey", ("id-1", 0x100000000), {}, ALL, RANGE),
+    ("derive_key", (2, (), 2, ()), {}, ALL, UID),
+    ("derive_key", (2, None, 2, ()), {}, ALL, UID),
+    ("derive_key", (2, ("id-1", None), 2, ()), {}, ALL, UID),  # the ID Placeholder is no base object
+    ("derive_key", (2, (1,), 2, ()), {}, ALL, UID),
+    ("derive_key", (2, "id-1", 2, (), (b"a", b"b")), {}, FIRST, FIELD),
+    ("derive_key", (2, "id-1", 1, ()), {"salt": b"salt"}, ALL, 0x42003C),
+    ("derive_key", (2, "id-1", 1, ()), {"iterations": 1}, ALL, 0x420084),
+    ("derive_key", (2, "id-1", 2, ()), {"salt": b"salt"}, FIRST, FIELD),
+    ("derive_key", (2, "id-1", 2, ()), {"iterations": 1}, FIRST, FIELD),
+    ("certify", ("id-1",), {}, (10,), "certificate request"),
+    ("recertify", ("id-1",), {}, (10,), "certificate request"),
+    ("recertify", ("id-1", CSR), {"csr_uid": "csr-1"}, FIRST, FIELD),
+    ("locate", (), {"group_member": 1}, (10,), FIELD),
+    ("locate", (), {"offset": 1}, (10, 11, 12), FIELD),
+    ("located", (), {"offset": 1}, (10, 11, 12), FIELD),
+    ("get", ("id-1",), {"wrap_type": 1}, (10, 11, 12, 13), FIELD),
+    ("add_attribute", ("id-1", NAME + (0,)), {}, FIRST, FIELD),
+    ("modify_attribute", ("id-1", NAME), {"current": NAME}, FIRST, FIELD),
+    ("delete_attribute", ("id-1",), {}, FIRST, 0x42000A),
+    ("delete_attribute", ("id-1",), {}, SECOND, 0x42013B),
+    ("delete_attribute", ("id-1",), {"current": NAME}, FIRST, FIELD),
+    ("delete_attribute", ("id-1", "x-a"), {"current": NAME}, FIRST, FIELD),
+    ("delete_attribute", ("id-1", 0x420053, 0), {}, SECOND, FIELD),
+    ("get_usage_allocation", ("id-1", 0), {}, ALL, "nothing to allocate"),
+    ("revoke", ("id-1", 2), {}, (10, 11, 12), 0x420021),
+    ("revoke", ("id-1", 1), {"occurred": WHEN}, (14, 20, 21), FIELD),
+    ("revoke", ("id-1", 4), {"occurred": WHEN}, (14, 20, 21), FIELD),
+    ("query", ((1,), ("g",)), {}, (10, 14, 20), FIELD),
 )
 
 GOT_KEY = m.got_key(value=KEY)
@@ -418,12 +425,14 @@ def test_requests_byte_for_byte():
 
 
 def test_what_a_version_does_not_know_is_never_sent():
-    for verb, args, named, versions in REFUSED:
+    for verb, args, named, versions, why in REFUSED:
+        why = why if isinstance(why, str) else "no item %06X" % why
         for version in versions:
             stream = Stream(answered("activate", version, ID))
             kmip = client(stream, version)
-            raises(TTLVError, getattr(kmip, verb), *args, **named)
-            assert not stream.calls, (verb, args, named, version)
+            error = raises(TTLVError, getattr(kmip, verb), *args, **named)
+            assert why in str(error), (verb, args, named, version, error)
+            assert not stream.calls
             assert kmip.activate("id-1") == "id-1"
 
 
@@ -457,13 +466,13 @@ def test_numbers_beyond_a_small_int():
 # ---- bad answers, every operation: the client raises, and says no more on that connection ----
 
 
-def refuses(verb, args, version, answer, why):
+def refuses(verb, args, version, answer, why, said=""):
     stream = Stream(answer)
     kmip = client(stream, version)
     try:
         value = getattr(kmip, verb)(*args)
-    except TTLVError:
-        assert stream.closed == 1, (why, verb, version)
+    except TTLVError as error:
+        assert stream.closed == 1 and said in str(error), (why, verb, version, error)
         assert not any(kmip.buf)
         return
     raise AssertionError("%s, %s in %d: %r" % (why, verb, version, value))
@@ -487,7 +496,8 @@ def test_a_required_item_missing():
         for tag in needs:
             rest = [item for item in items if tag_of(item) != tag]
             assert len(rest) < len(items)
-            refuses(verb, args, version, answered(verb, version, rest), "without %06X" % tag)
+            name = 0x42000A if tag == 0x42013B else tag  # one error for names and references
+            refuses(verb, args, version, answered(verb, version, rest), "less", "no item %06X" % name)
     for verb, args, version, _, _ in required():
         # Nor may the whole payload be missing, but where everything in it is optional.
         refuses(verb, args, version, m.message(m.item(CODES[verb]), version=version), "no payload")
@@ -498,11 +508,11 @@ def test_an_item_of_a_wrong_type():
         for tag in needs:
             wrong = data(tag, b"12345678") if needs[tag] != BYTES else text(tag, "12345678")
             changed = [wrong if tag_of(item) == tag else item for item in items]
-            refuses(verb, args, version, answered(verb, version, changed), "type of %06X" % tag)
+            refuses(verb, args, version, answered(verb, version, changed), "type of %06X" % tag, "type")
     for verb, args, versions, tag in TYPED:
         for version in versions:
             items = (m.uid(), data(tag, b"12345678"))
-            refuses(verb, args, version, answered(verb, version, items), "type of %06X" % tag)
+            refuses(verb, args, version, answered(verb, version, items), "type of %06X" % tag, "type")
 
 
 def test_an_unknown_item_is_passed_over():

@@ -51,7 +51,7 @@ def request(
     `iv`; `data`, the Derivation Data (in 2.x also a tuple of several); `salt` and `iterations`, required
     for PBKDF2, and in 1.x for nothing else. Byte strings are bytes-like.
     """
-    if isinstance(uids, str):
+    if isinstance(uids, (str, bytes)):
         uids = (uids,)
     if not uids or None in uids or 1 in uids:
         e.fail(_TAG_UNIQUE_IDENTIFIER)

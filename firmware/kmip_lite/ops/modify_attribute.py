@@ -18,8 +18,8 @@ def request(e, version, uid, attribute, current=None):
     """Write the payload: the object's Unique Identifier, None for the ID Placeholder, and the new value, an
     attribute (see `fields`). The answer is that of Add Attribute.
 
-    Of several values, 1.x tells by the index in `attribute` which is meant (0 where there is none), 2.x by
-    `current`, an attribute with the old value.
+    Of several values, 1.x tells by the index in `attribute` which is meant (0 where there is none; 1.0 wants
+    none for an attribute that has but one value), 2.x by `current`, an attribute with the old value.
     """
     write_uid(e, version, uid)
     if current is not None:

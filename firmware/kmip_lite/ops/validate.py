@@ -25,7 +25,7 @@ def request(e, version, uids=(), certificates=(), when=None, kind=1):
     `when`: the moment it is to be valid at, seconds since 1970; now, where it is None. The answer is a
     Validity Indicator: 1 Valid, 2 Invalid, 3 Unknown.
     """
-    if isinstance(uids, str):
+    if isinstance(uids, (str, bytes)):
         uids = (uids,)
     for certificate in certificates:
         e.begin(_TAG_CERTIFICATE)
