@@ -46,6 +46,7 @@ _PREFIXES = {
     "_CONTINUATION_": "Batch Error Continuation Option",
     "_ASYNCHRONOUS_": "Asynchronous Indicator",
     "_VALIDITY_": "Validity Indicator",
+    "_DERIVATION_": "Derivation Method",
 }
 
 

@@ -4,35 +4,10 @@ byte when it is given the fields that stand in them."""
 import vectors
 
 from kmip_lite.message import KmipError, KmipPending, Request, Response
-from kmip_lite.ops import (
-    certify,
-    check,
-    discover_versions,
-    get,
-    get_attributes,
-    get_usage_allocation,
-    locate,
-    query,
-    recertify,
-    register,
-)
+from kmip_lite.ops import certify, get, get_usage_allocation, recertify
 from kmip_lite.ttlv import Decoder
 
-OPS = {
-    op.OP: op
-    for op in (
-        certify,
-        check,
-        discover_versions,
-        get,
-        get_attributes,
-        get_usage_allocation,
-        locate,
-        query,
-        recertify,
-        register,
-    )
-}
+OPS = {op.OP: op for op in (certify, get, get_usage_allocation, recertify)}
 
 POLL = 0x1A
 
@@ -80,43 +55,13 @@ def arguments(operation, p):
         return (uid, first(p, 0x420042), first(p, 0x420041), None, first(p, 0x420047))
     if operation == get_usage_allocation.OP:
         return (uid, first(p, 0x420096))
-    if operation == check.OP:
-        return (uid, first(p, 0x420096), first(p, 0x42002C), first(p, 0x420049))
-    if operation == discover_versions.OP:
-        return ([v[0][2] * 10 + v[1][2] for v in every(p, 0x420069)],)
-    if operation == query.OP:
-        return (every(p, 0x420074),)
-    if operation == locate.OP:
-        wanted = [attribute(item) for item in every(p, 0x420008)]
-        return (wanted, first(p, 0x42004F), first(p, 0x4200D4), first(p, 0x42008E))
-    if operation == get_attributes.OP:
-        return (uid, every(p, 0x42000A))
-    if operation == register.OP:
-        block = first(first(p, 0x42006D) or first(p, 0x420064) or first(p, 0x42008F), 0x420040)
-        value = first(first(block, 0x420045), 0x420043)
-        return (
-            first(p, 0x420057),
-            value,
-            template(p),
-            1,
-            first(block, 0x420042),
-            first(block, 0x420028),
-            first(block, 0x42002A),
-        )
 
 
 def check_request(data, args=None):
-    """Write the request of `data` again from its own fields, and compare. False: not of ours."""
+    """Write the request of `data` again from its own fields, and compare."""
     _, message = tree(data)
     header = first(message, 0x420077)
     items = every(message, 0x42000F)
-    for item in items:
-        if first(item, 0x42005C) not in OPS:
-            return False
-    # Fields of the header that this client never sends.
-    for tag in (0x420007, 0x42000C, 0x42000E, 0x420092):
-        if first(header, tag) is not None:
-            return False
     version = first(header, 0x420069)
     limit = first(header, 0x420050)
     buf = bytearray(limit or 4096)
@@ -140,7 +85,7 @@ def check_request(data, args=None):
                 b"\x42\x00\x93\x08\0\0\0\x08" + its,
                 b"\x42\x00\x93\x08\0\0\0\x01" + bytes([index + 1]) + bytes(7),
             )
-    return True if bytes(buf[:size]) == data else None
+    return bytes(buf[:size]) == data
 
 
 def test_own_messages_decode():
@@ -212,24 +157,3 @@ def test_oasis_messages_decode():
     for vector in found:
         tag, _ = tree(bytes.fromhex(vector["hex"]))
         assert tag == (0x420078 if vector["kind"] == "request" else 0x42007B)
-
-
-def test_oasis_requests_byte_for_byte():
-    counts = {}
-    for vector in vectors.oasis():
-        if vector["kind"] != "request":
-            continue
-        if (vector["case"], vector["index"]) == ("TC_161_12_Discover_Versions", 8):
-            continue  # asks for version 9.31: minors from 10 on have no number here
-        done = check_request(bytes.fromhex(vector["hex"]))
-        assert done is not None, (vector["case"], vector["index"])
-        if done:
-            for name in vector["operations"]:
-                counts[name] = counts.get(name, 0) + 1
-    for name, least in (
-        ("Get", 13),
-        ("Certify", 1),
-        ("Re-certify", 1),
-        ("Get Usage Allocation", 3),
-    ):
-        assert counts.get(name, 0) >= least, (name, counts)

@@ -288,6 +288,28 @@ def test_locate_by_attributes(caller):
     assert failure(caller.call, Operation.LOCATE) == R.INVALID_MESSAGE  # Attributes is required
 
 
+def test_locate_by_storage_status(caller):
+    """Storage Status Mask: 1 On-line, 2 Archival, 4 Destroyed, the last of 2.x only (S21 §12)."""
+    online, archived, destroyed = [create(caller) for _ in range(3)]
+    do(caller, Operation.ARCHIVE, archived)
+    do(caller, Operation.DESTROY, destroyed)
+
+    def located(mask, *attributes):
+        payload = caller.call(Operation.LOCATE, ttlv.integer(T.STORAGE_STATUS_MASK, mask), A(*attributes))
+        return [item.value for item in payload.value[1:]]
+
+    assert located(1) == [online] and located(2) == [archived] and located(4) == [destroyed]
+    assert located(5) == [online, destroyed] and located(7) == [online, archived, destroyed]
+    state = ttlv.enumeration(T.STATE, State.DESTROYED)
+    assert located(4, state) == [destroyed] and located(1, state) == []
+    found = caller.call(Operation.LOCATE, A(state)).find(T.UNIQUE_IDENTIFIER)  # as in 1.x
+    assert found.value == destroyed
+    assert failure(caller.call, Operation.LOCATE, ttlv.integer(T.STORAGE_STATUS_MASK, 8), A()) == (
+        R.INVALID_FIELD)
+    assert failure(caller.old.call, Operation.LOCATE, ttlv.integer(T.STORAGE_STATUS_MASK, 4)) == (
+        R.INVALID_FIELD)
+
+
 def test_protection_storage_masks(caller):
     def masks(*values):
         return ttlv.structure(T.PROTECTION_STORAGE_MASKS, *[

@@ -17,19 +17,20 @@ FIELDS = [
     Field(T.ATTRIBUTES, STRUCTURE, True, since=20),
 ]
 
-ONLINE, ARCHIVAL = 1, 2
+ONLINE, ARCHIVAL, DESTROYED = 1, 2, 4  # Storage Status Mask; the last since 2.0
 
 
 def run(ctx, request):
     """The asker's own objects that match every attribute given, oldest first.
 
-    A destroyed object is found only by a State (§3.22) or a Unique Identifier that names it.
+    A destroyed object is found only by a State (§3.22) or a Unique Identifier that names it; in 2.x, by a
+    Storage Status Mask that asks for it, where there is one.
     """
     for name in ("maximum_items", "offset_items"):
         if (getattr(request, name) or 0) < 0:
             raise invalid_field("%s is negative" % name.replace("_", " ").title())
     mask = request.storage_status_mask
-    if mask is not None and mask & ~(ONLINE | ARCHIVAL):
+    if mask is not None and mask & ~(ONLINE | ARCHIVAL | (DESTROYED if ctx.version >= 20 else 0)):
         raise invalid_field("Storage Status Mask %X has unknown bits" % (mask & 0xFFFFFFFF))
     wanted = _wanted(ctx, request)
     found = []
@@ -37,10 +38,13 @@ def run(ctx, request):
         managed = ctx.txn.load(uid)
         if not ObjectType.known(managed.object_type, ctx.version):
             continue
-        archived = managed.get("Archive Date") is not None
-        if not (ONLINE if mask is None else mask) & (ARCHIVAL if archived else ONLINE):
-            continue
-        if state.destroyed(managed) and not {"State", "Unique Identifier"} & set(wanted):
+        status = ONLINE if managed.get("Archive Date") is None else ARCHIVAL
+        if state.destroyed(managed):
+            if mask is not None and ctx.version >= 20:
+                status = DESTROYED
+            elif not {"State", "Unique Identifier"} & set(wanted):
+                continue
+        if not (ONLINE if mask is None else mask) & status:
             continue
         if policy.may_see(ctx.identity, managed) and _matches(ctx, managed, wanted, request):
             found.append(uid)
