@@ -29,6 +29,8 @@ class Batch:
 
     def __getattr__(self, name):
         operation = load(name)
+        if not hasattr(operation, "response"):
+            raise AttributeError("%s: not in a batch" % name)
 
         def verb(*args, **kwargs):
             self._items.append((operation, kwargs.pop("into", None)))

@@ -446,6 +446,12 @@ def test_batch():
     assert items[2][2] == (0x420079, 1, [])  # of the ID Placeholder
 
 
+def test_what_is_no_single_item_is_not_in_a_batch():
+    batch = Client(Stream()).batch()
+    for name in ("poll", "agree", "wait"):
+        assert "batch" in str(raises(AttributeError, getattr, batch, name))
+
+
 def test_batch_stops_at_a_failure():
     refused = m.failure(m.CERTIFY, 0x0C, "no", its=2)
     after = m.failure(m.GET, 1, "nothing there", its=3)
