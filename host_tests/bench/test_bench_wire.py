@@ -20,10 +20,7 @@ HEADER = {
 
 # Of each operation's payload, below it.
 PAYLOADS = {
-    # Required to be useful: those that the meter speaks.
-    "Discover Versions": {
-        "Protocol Version", "Protocol Version/Protocol Version Major",
-        "Protocol Version/Protocol Version Minor"},
+    "Discover Versions": set(),  # asks for all that the server speaks
     "Get": {"Unique Identifier"},  # left out in a batch: the ID Placeholder
     "Get Usage Allocation": {"Unique Identifier", "Usage Limits Count"},
     # The identifier of the certificate; proof of possession (required in 1.0); Offset 0 has the new one
