@@ -28,7 +28,7 @@ powercut: setup  ## the store and the renewal agent lose power everywhere; ARGS=
 	@$(VENV)/python -m host_tests.powercut $(ARGS)
 	@$(VENV)/python -m host_tests.powercut.agent
 
-size: setup  ## flash, RAM and the state diagram, measured and written into README.md
+size: setup  ## flash, RAM, heap, stack and the state diagram into README.md; fails over a budget
 	@$(VENV)/python -m tools.readme $(ARGS)
 
 bench: setup  ## speed, growth and the wire, measured and written into README.md; ARGS="--check" only looks

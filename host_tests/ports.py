@@ -17,9 +17,9 @@ counts = {}  # runtime: [passed, failed, skipped, seconds]
 class Port:
     """One of MicroPython's Unix ports."""
 
-    def __init__(self, target):
+    def __init__(self, target, path=None):
         self.target = target
-        self.path = toolchain.find(target)
+        self.path = path or toolchain.find(target)
 
     def start(self, args, path=(FIRMWARE, PORTABLE), cwd=PORTABLE, **options):
         """Start it with `args`, `path` being where its modules are; gives the Popen."""
@@ -47,3 +47,12 @@ def open_port(target):
     if port.path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(toolchain.why_missing(target))
     return port
+
+
+def frozen_port():
+    """The 32-bit Port with firmware/ in its image, made if need be; as open_port() where there is none."""
+    open_port("unix32")
+    try:
+        return Port("unix32", toolchain.frozen())
+    except toolchain.Failed as exc:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(exc))

@@ -1,5 +1,5 @@
-"""The portable tests on MicroPython's Unix ports: from source, and once more with the firmware as -O3
-bytecode in the layout of a board. (On CPython pytest runs them itself.)"""
+"""The portable tests on MicroPython's Unix ports: from source, once more with the firmware as -O3 bytecode
+in the layout of a board, and with it frozen into the image. (On CPython pytest runs them itself.)"""
 
 import re
 import shutil
@@ -11,6 +11,8 @@ import ports
 import pytest
 
 FILES = sorted(path.name for path in ports.PORTABLE.glob("test_*.py"))
+# Of minutes and not seconds, and no different where the code lies in flash.
+LONG = {"test_arunner.py", "test_renewal.py", "test_slots_flash.py"}
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,17 @@ def test_from_source(port, name):
 @pytest.mark.parametrize("name", FILES)
 def test_from_bytecode(port, name, board):
     run(port, ".mpy", name, (board[0], ports.PORTABLE))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in LONG])
+def test_from_the_image(name):
+    run(ports.frozen_port(), "the image", name, (ports.PORTABLE,))
+
+
+def test_the_image_is_what_runs():
+    code = "import kmip_lite.ttlv as m; print(m.__file__)"
+    status, output = ports.frozen_port().run(["-c", code], path=())
+    assert (status, output.strip()) == (0, "kmip_lite/ttlv.py")
 
 
 def test_every_file_compiles(board):

@@ -7,7 +7,7 @@ import sys
 
 import ports
 
-from tools import heap, readme
+from tools import budgets, heap, readme
 from tools.provision import provision
 from tools.refserver import Server, init
 from tools.steps import ROOT
@@ -56,7 +56,14 @@ def test_the_state_diagram_is_the_tables():
 
 def test_a_renewal_runs_in_the_heap_that_it_says():
     ports.open_port("unix32")  # skips, or fails in CI, where there is none
-    said = int(re.search(r"runs in a heap of\s+(\d+) KiB", readme.README.read_text())[1])
-    with heap.prober() as probe:
-        assert probe(said << 10)
-        assert not probe((said << 10) * 3 // 4), "the figure is far too large"
+    said = re.search(r"^\| heap in which a whole renewal surely runs.* from .mpy .* (\d+) KiB \| \S+ \|$",
+                     part("budgets"), re.M)[1]
+    with heap.renewals() as renewals:
+        assert renewals.holds(int(said) << 10)
+
+
+def test_the_tables_are_the_figures_of_the_budgets():
+    table = budgets.load()
+    assert part("budgets").strip() == budgets.budget_table(table)
+    assert part("sizes").strip() == budgets.file_table(table)
+    assert part("exchanges").strip() == budgets.exchange_table(table)

