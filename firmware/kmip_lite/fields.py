@@ -2,7 +2,8 @@
 
 An attribute is a tuple (name, tag, type, value): KMIP 1.x sends the name, 2.x the tag. Type and value
 are as in `Encoder.put`. A fifth member is the Attribute Index of 1.x. So the name of an object is
-("Name", 0x420053, 1, ((0x420055, 7, "meter-1"), (0x420054, 5, 1))).
+("Name", 0x420053, 1, ((0x420055, 7, "meter-1"), (0x420054, 5, 1))). With None for its name it goes as
+the item itself: the Name of a Template, say, in front of a Template-Attribute (1.x section 2.1.8).
 """
 
 from micropython import const
@@ -37,7 +38,7 @@ def write_uid(e, version, uid=None):
 
 def write_attribute(e, version, attribute):
     """One attribute: in 1.x an Attribute structure, in 2.x the item itself."""
-    if version >= 20:
+    if version >= 20 or attribute[0] is None:
         e.put(attribute[1], attribute[2], attribute[3])
         return
     e.begin(_TAG_ATTRIBUTE)

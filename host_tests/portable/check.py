@@ -1,5 +1,7 @@
 """What the portable tests share: helpers that exist on CPython and on MicroPython alike."""
 
+from kmip_lite.ttlv import Decoder
+
 try:
     from unittest import SkipTest as Skip  # pytest reports it as skipped
 except ImportError:
@@ -20,3 +22,12 @@ def raises(kind, function, *args, **kwargs):
 def unhex(text):
     """bytes of a hex text that may hold white space (MicroPython's fromhex takes none)."""
     return bytes.fromhex("".join(text.split()))
+
+
+def inside(data):
+    """A Decoder in the structure that `data` is."""
+    d = Decoder(bytearray(data))
+    d.open(len(data))
+    d.next()
+    d.enter()
+    return d

@@ -11,6 +11,7 @@ from kmip_lite.ops import (
     discover_versions,
     get,
     get_attributes,
+    get_object,
     get_usage_allocation,
     locate,
     query,
@@ -145,6 +146,7 @@ def test_every_field_of_a_request():
     csr = [(0x420019, 5, 3), (0x420018, 8, b"0")]
     wrapping = ((0x42009E, 5, 1),)
     mask = ("Cryptographic Usage Mask", 0x42002C, 2, 12)
+    vendors = [(0x42009D, 7, "x"), (0x42000A, 7, "site")]
     for operation, version, kwargs, wanted in (
         (certify, 10, {"uid": "u", "csr": b"0", "kind": 3}, [uid] + csr),
         (certify, 11, {"uid": "u"}, [uid]),
@@ -167,6 +169,8 @@ def test_every_field_of_a_request():
          [uid, (0x42000A, 7, "Link"), (0x42000A, 7, "State")]),
         (get_attributes, 20, {"uid": "u", "names": (0x42004A, ("State", 0x42008D))},
          [uid, (0x42013B, 5, 0x42004A), (0x42013B, 5, 0x42008D)]),
+        (get_attributes, 21, {"names": (("x-site", vendors), vendors)},
+         [(0x42013B, 1, vendors), (0x42013B, 1, vendors)]),
         (query, 10, {"functions": (1, 3)}, [(0x420074, 5, 1), (0x420074, 5, 3)]),
         (cancel, 10, {"correlation": b"c"}, [(0x420006, 8, b"c")]),
     ):
@@ -188,6 +192,38 @@ def test_every_object_can_be_registered():
         for version, template in ((10, 0x420091), (20, 0x420125)):
             sent = payload(register, version, kind, b"v", **kwargs)
             assert sent == [(0x420057, 5, kind), (template, 1, []), (m.OBJECT_TAGS[kind], 1, wanted)], kind
+
+
+def test_whole_objects_can_be_registered_and_fetched():
+    # The items in the object go as they are: Split Key (1.x section 2.2.5), Template (2.2.6), and any other.
+    block = (0x420040, 1, [(0x420042, 5, 11), (0x420045, 1, [(0x420043, 1, [
+        (0x420052, 4, b"\x00" * 7 + b"\x81"), (0x42006C, 4, b"\x00" * 5 + b"\x01\x00\x01")])])])
+    part = [(0x42008B, 2, 3), (0x420044, 2, 1), (0x42008C, 2, 2), (0x42008A, 5, 1), block]
+    for kind, tag, items in (
+        (1, 0x420013, [(0x42001D, 5, 1), (0x42001E, 8, b"der")]),
+        (3, 0x42006D, [block]),
+        (5, 0x420089, part),
+        (6, 0x420090, [(0x420008, 1, [(0x42000A, 7, "Object Group"), (0x42000B, 7, "g")])]),
+        (8, 0x42005B, [(0x420059, 5, 0x80000000), (0x42005A, 8, b"v")]),
+    ):
+        wanted = [(0x420057, 5, kind), (0x420091, 1, []), (tag, 1, items)]
+        assert payload(register, 12, kind, items) == wanted, kind
+        assert payload(register, 12, kind, tuple(items)) == wanted, kind
+        found = [m.ttlv(0x420057, 5, kind), m.uid("u"), encoded(tag, 1, items)]
+        assert read(get_object, found) == (kind, "u", items)
+        for size in range(len(found)):
+            raises(TTLVError, read, get_object, found[:size] + found[size + 1 :])
+    for kind in (0, 9, 0x10002):
+        found[0] = m.ttlv(0x420057, 5, kind)
+        raises(TTLVError, read, get_object, found)
+    for version, kind, value in ((20, 6, []), (12, 5, b""), (12, 6, b""), (12, 9, [])):
+        raises(TTLVError, payload, register, version, kind, value)
+
+
+def encoded(tag, kind, value):
+    if kind == 1:
+        value = [encoded(*item) for item in value]
+    return m.ttlv(tag, kind, value)
 
 
 def test_attributes_of_every_type():
@@ -483,6 +519,10 @@ def test_get_attributes_answer():
         ("x-empty", 0, None),
     ]
     for order in m.permutations([m.ttlv(0x42000A, 7, "x"), m.ttlv(0x420009, 2, 5), m.ttlv(0x42000B, 2, 9)]):
+        assert read(get_attributes, [m.uid(), m.ttlv(0x420008, m.STRUCTURE, order)]) == [("x", 5, 9)]
+    for at in range(4):  # what a newer version has is passed over
+        order = [m.ttlv(0x42000A, 7, "x"), m.ttlv(0x420009, 2, 5), m.ttlv(0x42000B, 2, 9)]
+        order.insert(at, m.ttlv(0x420199, 7, "new"))
         assert read(get_attributes, [m.uid(), m.ttlv(0x420008, m.STRUCTURE, order)]) == [("x", 5, 9)]
     assert read(get_attributes, [m.uid()]) == []
     for index, bad in enumerate((m.ttlv(0x42000A, 8, b"x"), m.ttlv(0x420009, 3, 5))):

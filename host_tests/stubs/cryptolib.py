@@ -13,8 +13,14 @@ class aes:
             raise ValueError("mode")
         self._cipher = Cipher(algorithms.AES(bytes(key)), chosen)
 
-    def encrypt(self, data):
-        return self._cipher.encryptor().update(bytes(data))
+    def encrypt(self, data, out=None):
+        return self._give(self._cipher.encryptor().update(bytes(data)), out)
 
-    def decrypt(self, data):
-        return self._cipher.decryptor().update(bytes(data))
+    def decrypt(self, data, out=None):
+        return self._give(self._cipher.decryptor().update(bytes(data)), out)
+
+    def _give(self, done, out):
+        if out is None:
+            return done
+        out[:] = done
+        return out

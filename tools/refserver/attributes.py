@@ -34,6 +34,8 @@ CERTIFICATES = frozenset((O.CERTIFICATE,))
 KEYS_AND_CERTIFICATES = KEYS | CERTIFICATES
 WITH_OPAQUE = CRYPTOGRAPHIC | {O.OPAQUE_OBJECT, O.CERTIFICATE_REQUEST}
 SYMMETRIC = frozenset((O.SYMMETRIC_KEY, O.SPLIT_KEY))
+_A = CryptographicAlgorithm
+_ASYMMETRIC_ALGORITHMS = (_A.RSA, _A.DSA, _A.ECDSA, _A.DH, _A.ECDH, _A.ECMQV, _A.EC)
 WITH_VALUE = frozenset((O.SYMMETRIC_KEY, O.PRIVATE_KEY, O.SPLIT_KEY, O.SECRET_DATA))
 
 
@@ -63,6 +65,12 @@ class Rule:
 
     def known(self, version):
         return self.since <= version <= self.until
+
+    def applies(self, managed):
+        """Whether the object may have it; of the Split Keys some only to those of symmetric keys (§3.25)."""
+        return managed.object_type in self.objects and not (
+            managed.object_type == O.SPLIT_KEY and self.objects is SYMMETRIC
+            and managed.get("Cryptographic Algorithm") in _ASYMMETRIC_ALGORITHMS)
 
     def check(self, value, version, lenient):
         """Refuse a value of the wrong type, structure or enumeration."""

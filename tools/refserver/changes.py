@@ -9,12 +9,9 @@ from .errors import Reason, denied, illegal, invalid_field, not_found
 from .store import NameTaken
 from .tags import Tag as T
 
-# Given at creation or never (§3: set by the client, not modifiable, and always there).
-_ONLY_AT_CREATION = frozenset((
-    "Cryptographic Algorithm", "Cryptographic Length", "Cryptographic Usage Mask",
-    "Cryptographic Domain Parameters", "Operation Policy Name", "Fresh",
-    "Random Number Generator",
-))
+# Given at creation or never: what the client says of how it made the object (§3.44). All else that a client
+# may set once can be added later, too: it is not modifiable, but there is no value yet.
+_ONLY_AT_CREATION = ("Random Number Generator",)
 _LIVING = (State.PRE_ACTIVE, State.ACTIVE)
 _WHILE = {
     "Activation Date": (State.PRE_ACTIVE,),
@@ -33,7 +30,7 @@ def in_2(error, reason):
 
 def _check_applies(managed, given):
     rule = given.rule
-    if rule is None or managed.object_type not in rule.objects:
+    if rule is None or not rule.applies(managed):
         raise in_2(denied("the attribute %r is not supported for this object" % given.name),
                    Reason.INVALID_ATTRIBUTE)
 

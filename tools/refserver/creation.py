@@ -190,6 +190,8 @@ def finish(ctx, managed, fresh):
     if digest is not None:
         managed.add("Digest", digest)
     check_dates(managed)
+    if managed.object_type == ObjectType.SPLIT_KEY:
+        _check_applies(managed)
     _check_claims(managed)
     try:
         ctx.txn.add(managed)
@@ -204,6 +206,13 @@ def set_limits(ctx, managed, value):
     """Usage Limits as a client sets them: the Count starts at the Total."""
     limits = parse(value, USAGE_LIMITS, ctx.version, ctx.lenient)
     ctx.txn.set_limits(managed.uid, limits.usage_limits_total, limits.usage_limits_unit)
+
+
+def _check_applies(managed):
+    """Again, now that the object is whole: apply() did not know a Split Key's algorithm."""
+    for name in managed.attributes:
+        if name in attributes.RULES and not attributes.RULES[name].applies(managed):
+            raise invalid_field("%s does not apply to this object" % name)
 
 
 def _check_claims(managed):

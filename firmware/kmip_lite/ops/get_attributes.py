@@ -26,15 +26,16 @@ OP = 0x0B
 def request(e, version, uid=None, names=()):
     """Write the payload. `names`: of the attributes wanted, all where empty.
 
-    In 1.x a name is text ("Link"); in 2.x a tag (0x42004A), which goes as an Attribute Reference. A
-    tuple of both serves either.
+    In 1.x a name is text ("Link"); in 2.x a tag (0x42004A), or of a vendor's attribute the list of the
+    fields of its Attribute Reference. A tuple of both serves either.
     """
     write_uid(e, version, uid)
     for name in names:
         if isinstance(name, tuple):
             name = name[version >= 20]
         if version >= 20:
-            e.put(_TAG_ATTRIBUTE_REFERENCE, _ENUMERATION, name)
+            kind = _STRUCTURE if isinstance(name, list) else _ENUMERATION
+            e.put(_TAG_ATTRIBUTE_REFERENCE, kind, name)
         else:
             e.put(_TAG_ATTRIBUTE_NAME, _TEXT_STRING, name)
 
@@ -67,10 +68,10 @@ def response(d, version):
                 value = d.value()
             elif d.tag == _TAG_ATTRIBUTE_NAME and kind == _TEXT_STRING:
                 name = d.value()
-            elif d.tag == _TAG_ATTRIBUTE_INDEX and kind == _INTEGER:
+            elif d.tag == _TAG_ATTRIBUTE_INDEX:
+                if kind != _INTEGER:
+                    raise TTLVError(_E_TYPE, d.at)
                 index = d.value()
-            else:
-                raise TTLVError(_E_TYPE, d.at)
         if name is None:
             raise TTLVError(_TAG_ATTRIBUTE_NAME, d.at)
         d.leave()
