@@ -52,7 +52,8 @@ def made(job, version):
     ):
         if version >= 20 if 0x0E <= format <= 0x13 else format >= 0x14 and version < 13:
             continue
-        yield "%s, format %d" % (name, format), kind, key(der[name], format, algorithm, bits), mask, ()
+        name_of = "%s, %s, format %d" % ("Public Key" if kind == 3 else "Private Key", name, format)
+        yield name_of, kind, key(der[name], format, algorithm, bits), mask, ()
     yield "Secret Data, Password", 7, objects.secret(objects.key(b"secret")), VERIFY, ()
     yield "Secret Data, Seed", 7, objects.secret(objects.key(KEY, 2), 2), VERIFY, ()
     yield "Opaque Object", 8, [(0x420059, 5, 0x80000000), (0x42005A, 8, b"any")], None, ()

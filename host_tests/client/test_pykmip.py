@@ -291,9 +291,11 @@ def test_a_certificate_that_is_not_for_clients(runtime, pki, server):
 # What PyKMIP 0.11 takes of the objects in keep.py and gives back as they were. Opaque symmetric keys and
 # ECPrivateKey make it fail; transparent keys, Templates and wrapped keys as the specification has them
 # (the Key Value a Byte String) it does not know; a password comes back as another Secret Data.
-OBJECTS = ["Certificate", "Symmetric Key, Raw", "PKCS#1 public, format 3", "X.509 of RSA, format 5",
-           "X.509 of EC, format 5", "PKCS#1 private, format 3", "PKCS#8 of RSA, format 4",
-           "PKCS#8 of EC, format 4", "Secret Data, Seed", "Opaque Object", "Split Key 1", "Split Key 2"]
+OBJECTS = ["Certificate", "Symmetric Key, Raw", "Public Key, PKCS#1 public, format 3",
+           "Public Key, X.509 of RSA, format 5", "Public Key, X.509 of EC, format 5",
+           "Private Key, PKCS#1 private, format 3", "Private Key, PKCS#8 of RSA, format 4",
+           "Private Key, PKCS#8 of EC, format 4", "Secret Data, Seed", "Opaque Object", "Split Key 1",
+           "Split Key 2"]
 # The attributes that it lets a client set at Register; a Name of type URI comes back as text, so Name is left
 # to test_objects.
 ATTRIBUTES = ["Cryptographic Algorithm", "Cryptographic Length", "Cryptographic Usage Mask",
