@@ -434,6 +434,29 @@ def test_pending_and_poll():
     assert not stream.memory.closed
 
 
+def test_wait():
+    waiting = m.message(m.item(0x1A, None, status=m.PENDING, correlation=b"c"))
+    kmip = AsyncClient(Stream(waiting, waiting, m.success(m.CERTIFY, m.uid("c1"))))
+    assert run(kmip.wait(b"c", "certify", first=0)) == "c1" and kmip.round_trips == 3
+    kmip = AsyncClient(Stream(waiting, waiting))
+    assert failed(KmipPending, kmip.wait(b"c", "certify", 0.02, first=0.01)).correlation == b"c"
+    assert failed(KmipError, AsyncClient(Stream(m.message(m.failure(m.CERTIFY, 7)))).wait(
+        b"c", "certify", first=0)).reason == 7
+
+    # Cancelled while it waits: nothing was sent, so the connection is as it was.
+    async def cancelled(kmip):
+        task = asyncio.create_task(kmip.wait(b"c", "certify", first=5))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return await kmip.get("id-1")
+
+    kmip = AsyncClient(Stream(KEY_ANSWER))
+    assert run(cancelled(kmip)).value == KEY and kmip.round_trips == 1
+
+
 def test_batch_stops_at_a_failure():
     async def three(kmip, check):
         batch = kmip.batch()
