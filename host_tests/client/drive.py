@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-from kmip_lite import tls
+from kmip_lite import https, tls
 from kmip_lite.client import Client
 
 
@@ -78,6 +78,8 @@ def connect(job):
     stream = tls.connect(
         job.get("host", "127.0.0.1"), job["port"], context, job["name"], job.get("timeout", 10)
     )
+    if "path" in job:
+        stream = https.Stream(stream, job["name"], job["path"])
     return Client(stream, job.get("version", 12), job.get("buf", 2048))
 
 
@@ -96,7 +98,8 @@ def call(client, step):
 
 
 def run(job):
-    """`job`: port, name, anchors, cert, key, timeout, version, buf, and calls: [verb, args, kwargs]."""
+    """`job`: port, name, anchors, cert, key, timeout, version, buf, and calls: [verb, args, kwargs]; with
+    `path` it speaks HTTPS."""
     if job.get("swallow"):
         return [timed(swallow, job)]
     for _ in range(job.get("before", 0)):

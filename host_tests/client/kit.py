@@ -184,6 +184,21 @@ def read_message(sock):
     return data
 
 
+def read_http(sock):
+    """One whole request with a Content-Length; b"" at the end."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = sock.recv(65536)
+        if not part:
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = int(head.partition(b"Content-Length:")[2].split(b"\r\n")[0])
+    while len(body) < size:
+        body += sock.recv(65536)
+    return head + body
+
+
 class Runtime:
     """Where the client runs: in this process on CPython, or on one of the Unix ports."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import rollover
 from .engine import Engine
 from .enums import Operation
+from .https import PATH
 from .pending_rows import WAITING
 from .rollover import STEMS
 from .server import DEFAULT_PORT, Server
@@ -49,6 +50,7 @@ def _arguments(argv):
     serve.add_argument("--dir", required=True, help="the state folder")
     serve.add_argument("--listen", default="127.0.0.1:%d" % DEFAULT_PORT, metavar="HOST:PORT",
                        help="default 127.0.0.1:%d; port 0 takes a free one" % DEFAULT_PORT)
+    serve.add_argument("--https", metavar="HOST:PORT", help="serve KMIP over HTTPS there, too, at /kmip")
     serve.add_argument("--port-file", metavar="FILE", help="write the port there once it listens")
     serve.add_argument("--life", type=int, metavar="SECONDS", help="overrides the state folder's")
     serve.add_argument("--allow-sha1-requests", action="store_true", default=None,
@@ -87,7 +89,7 @@ def _arguments(argv):
 def _split(listen):
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("--listen takes HOST:PORT, not %r" % listen)
+        raise ValueError("an address is HOST:PORT, not %r" % listen)
     return host.strip("[]"), int(port)
 
 
@@ -98,7 +100,8 @@ def _serve(arguments):
     signals = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: signals.put(False))
-    with Server(arguments.dir, host, port, verbose=arguments.verbose, life=arguments.life,
+    https = _split(arguments.https) if arguments.https else None
+    with Server(arguments.dir, host, port, https, arguments.verbose, life=arguments.life,
                 newest=arguments.newest and round(arguments.newest * 10),
                 allow_sha1_requests=arguments.allow_sha1_requests) as server:
         for rule in arguments.pending:
@@ -112,6 +115,8 @@ def _serve(arguments):
             part.write_text("%d\n" % server.port)
             part.replace(arguments.port_file)
         print("listening on %s:%d" % (host, server.port), flush=True)
+        if https is not None:
+            print("listening on https://%s:%d%s" % (https[0], server.https_port, PATH), flush=True)
         while True:
             try:
                 # In short waits: a signal on the way into a wait is only seen behind it.

@@ -12,11 +12,11 @@ from cryptography import x509
 
 from . import trace
 from .authority import METER_CA
+from .bindings import Limits, Messages, Refused
 from .certificates import common_names, fingerprint
 from .engine import Engine
-from .errors import KmipError, invalid_message
 from .faults import Faults
-from .message import OLDEST, refusal
+from .https import Https
 from .setup import SERVER_CERT, SERVER_KEY
 
 DEFAULT_PORT = 5696
@@ -46,30 +46,31 @@ class Server:
     with Server("state") as server:
         ... server.port, server.engine, server.faults, server.counters ...
 
+    https    (host, port) of a second port, which speaks HTTPS: then `https_port`
     verbose  0 quiet, 1 one line a request, 2 also hex and the decoded tree
     log      takes one line (default: standard error)
     Times are in seconds. Other keyword arguments go to the Engine.
     """
 
-    def __init__(self, state_dir, host="127.0.0.1", port=0, verbose=0, log=None,
+    def __init__(self, state_dir, host="127.0.0.1", port=0, https=None, verbose=0, log=None,
                  max_connections=64, max_request=1 << 20, handshake_timeout=10, idle_timeout=300,
                  io_timeout=30, **engine_options):
         self.engine = Engine(state_dir, **engine_options)
         self.host = host
         self.port = port
+        self.https = https
+        self.https_port = None
         self.faults = Faults()
         self.counters = Counters()
         self._verbose = verbose
         self._log_line = log or (lambda line: print(line, file=sys.stderr, flush=True))
         self._max_connections = max_connections
-        self._max_request = max_request
         self._handshake_timeout = handshake_timeout
-        self._idle_timeout = idle_timeout
-        self._io_timeout = io_timeout
+        self._limits = Limits(max_request, idle_timeout, io_timeout)
         self.engine.unexpected = lambda error: self._log(
             0, "internal error\n" + "".join(traceback.format_exception(error)))
         self._context = _tls_context(self.engine.folder)
-        self._listener = None
+        self._listeners = []
         self._threads = set()
         self._sockets = set()
         self._lock = threading.Lock()
@@ -83,20 +84,25 @@ class Server:
 
     def start(self):
         """Listen and serve; returns at once, with `port` set."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        self._listener = socket.socket(family, socket.SOCK_STREAM)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._listener.bind((self.host, self.port))
-            self._listener.listen(64)
-            self._listener.settimeout(0.5)  # not every system wakes accept() when it is closed
+            self.port = self._listen(self.host, self.port, Messages)
+            if self.https is not None:
+                self.https_port = self._listen(*self.https, Https)
         except OSError:
-            self._listener.close()
-            self.engine.close()
+            self.stop()
             raise
-        self.port = self._listener.getsockname()[1]
-        self._spawn(self._accept_loop)
         return self
+
+    def _listen(self, host, port, binding):
+        """Accept connections there, on a thread; the port."""
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self._listeners.append(listener)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(64)
+        listener.settimeout(0.5)  # not every system wakes accept() when it is closed
+        self._spawn(self._accept_loop, listener, binding)
+        return listener.getsockname()[1]
 
     def reload(self):
         """Read the CAs and the server's certificate anew, for new connections."""
@@ -108,7 +114,7 @@ class Server:
         self._stopping = True
         self.faults.stop()
         with self._lock:
-            sockets = list(self._sockets) + [self._listener]
+            sockets = list(self._sockets) + self._listeners
             threads = list(self._threads)
         for sock in sockets:
             _shut(sock)
@@ -133,10 +139,10 @@ class Server:
             thread.start()
             self._threads.add(thread)
 
-    def _accept_loop(self):
+    def _accept_loop(self, listener, binding):
         while not self._stopping:
             try:
-                sock, address = self._listener.accept()
+                sock, address = listener.accept()
             except TimeoutError:
                 continue
             except OSError:
@@ -155,9 +161,9 @@ class Server:
                 self._log(1, "%s refused: %d connections already" % (peer, self._max_connections))
                 _shut(sock)
                 continue
-            self._spawn(self._connection, sock, peer)
+            self._spawn(self._connection, sock, peer, binding)
 
-    def _connection(self, sock, peer):
+    def _connection(self, sock, peer, binding):
         tls = None
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -174,7 +180,8 @@ class Server:
                 linger(tls)
                 return
             self.counters.add(handshakes=1)
-            self._serve(tls, self._identify(tls, peer), peer)
+            self._serve(
+                tls, self._identify(tls, peer), peer, binding(tls, self._limits, self.engine.now))
         except Exception:
             # A defect: told even when quiet, and this connection ends. Tracebacks hold no values.
             self._log(0, "%s internal error\n%s" % (peer, traceback.format_exc()))
@@ -201,21 +208,22 @@ class Server:
             return None
         return self.engine.identify(names[0], fingerprint(der), certificate.issuer)
 
-    def _serve(self, tls, identity, peer):
+    def _serve(self, tls, identity, peer, binding):
         while not self._stopping:
             try:
-                request = self._read_request(tls)
-            except KmipError as error:
-                self._send(tls, refusal(OLDEST, self.engine.now(), error))
-                self._log(1, "%s refused: %s" % (peer, error.message))
+                request = binding.read()
+            except Refused as error:
+                self._send(tls, error.answer)
+                self._log(1, "%s refused: %s" % (peer, error))
+                linger(tls)
                 return
             except OSError as error:
                 self._log(1, "%s read failed: %s" % (peer, error))
                 return
-            if request is None or not self._answer(tls, request, identity, peer):
+            if request is None or not self._answer(tls, request, identity, peer, binding):
                 return
 
-    def _answer(self, tls, request, identity, peer):
+    def _answer(self, tls, request, identity, peer, binding):
         """Handle one request and send the answer; whether the connection goes on."""
         started = time.monotonic()
         fault = self.faults.take(request)
@@ -226,7 +234,10 @@ class Server:
         response, close = outcome.response, outcome.close
         if fault is not None:
             response, close = self.faults.distort(fault, request, response)
-        sent = self._send(tls, response)
+        close = close or binding.ends
+        sent = self._send(tls, binding.wrap(response, close))
+        if sent:
+            self.counters.add(bytes_out=len(response))
         who = "%s %s" % (peer, identity or "unknown device")
         self._log(1, trace.request_line(
             who, outcome, len(request), len(response), (time.monotonic() - started) * 1000))
@@ -236,49 +247,12 @@ class Server:
         return sent and not close
 
     def _send(self, tls, data):
-        tls.settimeout(self._io_timeout)
+        tls.settimeout(self._limits.io_timeout)
         try:
             tls.sendall(data)
         except OSError:
             return False
-        self.counters.add(bytes_out=len(data))
         return True
-
-    def _read_request(self, tls):
-        """One whole message; None where the peer closed before one began.
-
-        The header is judged before anything is read behind it, and the whole message has one
-        deadline, however the bytes trickle in.
-        """
-        tls.settimeout(self._idle_timeout)
-        first = tls.recv(1)
-        if not first:
-            return None
-        deadline = time.monotonic() + self._io_timeout
-        header = first + _read_exactly(tls, 7, deadline)
-        length = int.from_bytes(header[4:8], "big")
-        if header[:4] != b"\x42\x00\x78\x01":
-            raise invalid_message("the message does not begin with a Request Message")
-        if length % 8:
-            raise invalid_message("the message's length %d is no multiple of 8" % length)
-        if length + 8 > self._max_request:
-            raise invalid_message("a request of %d bytes; this server takes %d at most"
-                                  % (length + 8, self._max_request))
-        return header + _read_exactly(tls, length, deadline)
-
-
-def _read_exactly(tls, count, deadline):
-    data = bytearray()
-    while len(data) < count:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request did not arrive in time")
-        tls.settimeout(left)
-        part = tls.recv(min(count - len(data), 65536))
-        if not part:
-            raise ConnectionError("the peer closed within a request")
-        data += part
-    return bytes(data)
 
 
 def _tls_context(folder):
