@@ -92,16 +92,20 @@ class Pki:
 
 def server_context(identity, client_ca, versions=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "server.pem")
-        with open(path, "wb") as file:
-            file.write(identity.pem + identity.key_pem)
-        context.load_cert_chain(path)
+    load_chain(context, identity)
     context.load_verify_locations(cadata=client_ca.pem.decode())
     context.verify_mode = ssl.CERT_REQUIRED
     if versions:
         context.minimum_version = context.maximum_version = versions
     return context
+
+
+def load_chain(context, identity):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "own.pem")
+        with open(path, "wb") as file:
+            file.write(identity.pem + identity.key_pem)
+        context.load_cert_chain(path)
 
 
 class Server:

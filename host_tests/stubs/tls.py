@@ -9,6 +9,7 @@ import ssl
 import tempfile
 
 PROTOCOL_TLS_CLIENT = ssl.PROTOCOL_TLS_CLIENT
+PROTOCOL_TLS_SERVER = ssl.PROTOCOL_TLS_SERVER
 CERT_REQUIRED = ssl.CERT_REQUIRED
 
 _RECORD = 16384
@@ -36,8 +37,8 @@ class SSLContext(ssl.SSLContext):
         finally:
             os.unlink(path)
 
-    def wrap_socket(self, sock, server_hostname=None):
-        return _Stream(self, sock, server_hostname)
+    def wrap_socket(self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+        return _Stream(self, sock, server_side, do_handshake_on_connect, server_hostname)
 
 
 def _as_micropython(method):
@@ -76,23 +77,37 @@ def _key_pem(der):
 
 
 class _Stream:
-    def __init__(self, context, raw, server_hostname):
+    def __init__(self, context, raw, server_side, do_handshake_on_connect, server_hostname):
         self._raw = raw
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        # mbedTLS holds a client's certificate against that name, too.
+        self._peer = server_hostname if server_side else None
         self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=server_hostname
+            self._incoming, self._outgoing, server_side, None if server_side else server_hostname
         )
         self._buffer = bytearray(_RECORD)
-        self._run(self._tls.do_handshake)
+        self._sending = b""
+        self._shaken = False
+        if do_handshake_on_connect and not self._shake():
+            raise OSError(11, "the raw stream does not wait")
+
+    def _shake(self):
+        if not self._shaken and self._run(self._tls.do_handshake):
+            if self._peer is not None and self._peer not in _names(self._tls.getpeercert()):
+                raise ValueError("The certificate's name does not match with the expected CN")
+            self._shaken = True
+        return self._shaken
 
     def _run(self, function, *args):
+        """What the function gives (True for None), or None where the raw stream has nothing for it."""
         while True:
             try:
                 result = function(*args)
             except ssl.SSLWantReadError:
                 self._flush()
-                self._fill()
+                if not self._fill():
+                    return None
             except ssl.SSLError as error:
                 self._flush()
                 if isinstance(error.__cause__, ssl.SSLCertVerificationError):
@@ -100,21 +115,29 @@ class _Stream:
                 raise
             else:
                 self._flush()
-                return result
+                return True if result is None else result
 
     def _flush(self):
-        data = memoryview(self._outgoing.read())
-        while data:
-            data = data[_checked(self._raw.write(data)) :]
+        self._sending += self._outgoing.read()
+        while self._sending:
+            count = self._raw.write(self._sending)
+            if count is None:
+                break
+            self._sending = self._sending[_checked(count) :]
 
     def _fill(self):
-        count = _checked(self._raw.readinto(self._buffer))
-        if count:
+        count = self._raw.readinto(self._buffer)
+        if count is None:
+            return False
+        if _checked(count):
             self._incoming.write(memoryview(self._buffer)[:count])
         else:
             self._incoming.write_eof()
+        return True
 
     def readinto(self, buf):
+        if not self._shake():
+            return None
         try:
             return self._run(self._tls.read, len(buf), buf)
         except OSError as error:
@@ -123,7 +146,7 @@ class _Stream:
             raise
 
     def write(self, buf):
-        return self._run(self._tls.write, buf)
+        return self._run(self._tls.write, buf) if self._shake() else None
 
     def close(self):
         try:
@@ -136,9 +159,14 @@ class _Stream:
             pass
 
 
+def _names(certificate):
+    found = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
+    if not found:
+        found = [value for part in certificate["subject"] for kind, value in part if kind == "commonName"]
+    return found
+
+
 def _checked(count):
-    if count is None:
-        raise OSError(11, "the raw stream does not wait")
     if count < 0:
         raise OSError(-count, os.strerror(-count))
     return count
