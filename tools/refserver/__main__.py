@@ -1,5 +1,5 @@
 """Command line: python -m tools.refserver init | serve | revoke | accept | forget | pending |
-approve | roll | reissue.
+approve | listens | withdraw | replace | roll | reissue.
 """
 
 import argparse
@@ -9,10 +9,12 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from . import rollover
+from . import operator, rollover
 from .engine import Engine
 from .enums import Operation
+from .errors import KmipError
 from .https import PATH
+from .notice_rows import NONE, PUTS
 from .pending_rows import WAITING
 from .rollover import STEMS
 from .server import DEFAULT_PORT, Server
@@ -26,6 +28,8 @@ _EXAMPLES = """examples:
   python -m tools.refserver serve --dir state --pending "re-certify=approve"
   python -m tools.refserver approve --dir state --device meter-0001
   python -m tools.refserver revoke --dir state --device meter-0001
+  python -m tools.refserver listens --dir state --device meter-0001 --at 127.0.0.1:5697 --put replaced
+  python -m tools.refserver replace --dir state --uid UID
   python -m tools.refserver roll --dir state meter-ca
   python -m tools.refserver roll --dir state server-ca     # bring its files to the meters, and then:
   python -m tools.refserver reissue --dir state
@@ -72,6 +76,21 @@ def _arguments(argv):
     approve.add_argument("--device", help="those of this device")
     approve.add_argument("--correlation", metavar="HEX", help="the one with this correlation value")
     approve.add_argument("--refuse", action="store_true", help="have them fail with Permission Denied")
+    listens = commands.add_parser("listens", help="a device's end point for Notify and Put")
+    listens.add_argument("--dir", required=True, help="the state folder")
+    listens.add_argument("--device", required=True, help="device id")
+    listens.add_argument("--at", metavar="HOST:PORT", help="where it listens (left out: it does no longer)")
+    listens.add_argument("--speaks", type=float, metavar="VERSION", default=1.2,
+                         help="the protocol version it is told in (default: %(default)s)")
+    listens.add_argument("--put", choices=PUTS, default=NONE, help="new objects that are put to it")
+    listens.add_argument("--own", action="store_true", help="tell it of what its own requests change, too")
+    withdraw = commands.add_parser("withdraw", help="Revoke an object for its owner")
+    withdraw.add_argument("--compromised", action="store_true",
+                          help="for Key Compromise (default: Cessation of Operation)")
+    replace = commands.add_parser("replace", help="Re-certify a certificate, or Re-key a key, for its owner")
+    for command in (withdraw, replace):
+        command.add_argument("--dir", required=True, help="the state folder")
+        command.add_argument("--uid", required=True, help="the object's Unique Identifier")
     roll = commands.add_parser("roll", help="give a CA a new key, signed by the old one")
     roll.add_argument("--dir", required=True, help="the state folder")
     roll.add_argument("ca", choices=STEMS)
@@ -156,6 +175,30 @@ def _roll(folder, stem):
         engine.close()
 
 
+def _listens(arguments):
+    engine = Engine(arguments.dir)
+    try:
+        if arguments.at is None:
+            engine.drop_endpoint(arguments.device)
+            return
+        engine.set_endpoint(arguments.device, *_split(arguments.at), round(arguments.speaks * 10),
+                            arguments.put, arguments.own)
+    finally:
+        engine.close()
+
+
+def _operate(arguments):
+    engine = Engine(arguments.dir)
+    try:
+        if arguments.command == "withdraw":
+            operator.withdraw(engine, arguments.uid, arguments.compromised)
+            print("%s: revoked" % arguments.uid)
+        else:
+            print("%s: replaced by %s" % (arguments.uid, operator.replace(engine, arguments.uid)))
+    finally:
+        engine.close()
+
+
 def _pending(arguments):
     engine = Engine(arguments.dir)
     try:
@@ -187,11 +230,15 @@ def main(argv=None):
             _roll(arguments.dir, arguments.ca)
         elif arguments.command == "reissue":
             print("\n".join(reissue(arguments.dir)))
+        elif arguments.command == "listens":
+            _listens(arguments)
+        elif arguments.command in ("withdraw", "replace"):
+            _operate(arguments)
         elif arguments.command in ("pending", "approve"):
             _pending(arguments)
         else:
             _device(arguments.command, arguments.dir, arguments.device)
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (OSError, ValueError, KmipError, sqlite3.Error) as error:
         print("refserver: %s" % error, file=sys.stderr)
         return 1
     return 0

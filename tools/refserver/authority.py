@@ -139,26 +139,34 @@ class Authority:
             .add_extension(self._key_identifier(), critical=False)
         )
 
-    def issue_client(self, subject, public_key, start, life, alternative_names=None):
-        """A client certificate: digitalSignature, clientAuth, no CA. start and life in seconds."""
+    def issue_client(self, subject, public_key, start, life, alternative_names=None, listens=False):
+        """A client certificate: digitalSignature, clientAuth, no CA; serverAuth for a device that listens.
+        start and life in seconds."""
         builder = self._builder(subject, public_key, start, life).add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            _usages(ExtendedKeyUsageOID.CLIENT_AUTH, listens and ExtendedKeyUsageOID.SERVER_AUTH),
+            critical=False)
         if alternative_names:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName(alternative_names), critical=False)
         return builder.sign(self._key, hashes.SHA256())
 
-    def issue_server(self, names, public_key, start, life):
-        """A server certificate for these DNS names and addresses; the first is its CN."""
+    def issue_server(self, names, public_key, start, life, speaks=False):
+        """A server certificate for these DNS names and addresses; the first is its CN. clientAuth for one
+        that speaks to devices by itself."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
         return (
             self._builder(subject, public_key, start, life)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
-                           critical=False)
+            .add_extension(
+                _usages(ExtendedKeyUsageOID.SERVER_AUTH, speaks and ExtendedKeyUsageOID.CLIENT_AUTH),
+                critical=False)
             .add_extension(alternatives, critical=False)
             .sign(self._key, hashes.SHA256())
         )
+
+
+def _usages(*usages):
+    return x509.ExtendedKeyUsage([usage for usage in usages if usage])
 
 
 def _general_name(name):

@@ -6,12 +6,13 @@ import time
 import uuid
 from pathlib import Path
 
-from . import message, policy, rollover, state, ttlv
+from . import message, notices, policy, rollover, state, ttlv
 from .authority import METER_CA, Authority
 from .context import Batch, Context
 from .enums import Operation, ResultStatus, State
 from .errors import KmipError, Reason, invalid_message
 from .message import Answer
+from .notice_rows import NONE, PUTS, Endpoint
 from .operations import OPERATIONS
 from .options import Options
 from .pending import Pending
@@ -47,6 +48,7 @@ class Engine:
         self.folder = Path(folder)
         self.options = Options.load(folder, **overrides)
         self.store = Store(self.folder / DATABASE)
+        self.store.watcher = lambda txn: notices.note(self, txn)
         self.reload()
         self.operations = dict(OPERATIONS)
         self.pending = Pending(self, new_correlation)
@@ -88,6 +90,22 @@ class Engine:
         with self.store.transaction() as transaction:
             if not transaction.revoke_device(device, revoked):
                 raise ValueError("there is no device %r" % device)
+
+    def set_endpoint(self, device, host, port, version=12, puts=NONE, own=False):
+        """Tell a device of what happens to its objects, where it listens (see notice_rows.Endpoint)."""
+        if version not in self.options.versions:
+            raise ValueError("a version is one of %s" % ", ".join(map(str, self.options.versions)))
+        if puts not in PUTS:
+            raise ValueError("what is put is one of %s" % ", ".join(PUTS))
+        if not 0 < port < 1 << 16:
+            raise ValueError("there is no port %d" % port)
+        with self.store.transaction() as transaction:
+            transaction.put_endpoint(Endpoint(policy.check_device_id(device), host, port, version, puts, own))
+
+    def drop_endpoint(self, device):
+        """Tell a device nothing any more."""
+        with self.store.transaction() as transaction:
+            transaction.drop_endpoint(device)
 
     def forget_device(self, device):
         """Remove a device and its objects, as if it had never been; how many objects went."""
@@ -218,6 +236,7 @@ class Engine:
                 module.prepare(context, fields)
             with (contextlib.nullcontext(txn) if txn else
                   self.store.transaction(module.WRITES or rule is not None)) as context.txn:
+                context.txn.asker = identity
                 if rule is None:
                     answer = module.run(context, fields)
                 else:

@@ -72,7 +72,8 @@ def issue(ctx, public_key, request, activation):
     if start >= ctx.engine.meter_ca.expires:
         raise invalid_field("the certificate would begin when its issuer has expired")
     certificate = ctx.engine.meter_ca.issue_client(
-        subject, public_key, start, ctx.engine.options.life, alternatives)
+        subject, public_key, start, ctx.engine.options.life, alternatives,
+        listens=ctx.txn.endpoint(device) is not None)
     der = certificates.der(certificate)
     managed = creation.new(ctx, ObjectType.CERTIFICATE, certificates.certificate_object(der))
     return managed, der

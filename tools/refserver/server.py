@@ -17,6 +17,7 @@ from .certificates import common_names, fingerprint
 from .engine import Engine
 from .faults import Faults
 from .https import Https
+from .notifier import Notifier
 from .setup import SERVER_CERT, SERVER_KEY
 
 DEFAULT_PORT = 5696
@@ -49,12 +50,13 @@ class Server:
     https    (host, port) of a second port, which speaks HTTPS: then `https_port`
     verbose  0 quiet, 1 one line a request, 2 also hex and the decoded tree
     log      takes one line (default: standard error)
+    notifier keyword arguments of the Notifier, which tells devices of changes
     Times are in seconds. Other keyword arguments go to the Engine.
     """
 
     def __init__(self, state_dir, host="127.0.0.1", port=0, https=None, verbose=0, log=None,
                  max_connections=64, max_request=1 << 20, handshake_timeout=10, idle_timeout=300,
-                 io_timeout=30, **engine_options):
+                 io_timeout=30, notifier=None, **engine_options):
         self.engine = Engine(state_dir, **engine_options)
         self.host = host
         self.port = port
@@ -70,6 +72,7 @@ class Server:
         self.engine.unexpected = lambda error: self._log(
             0, "internal error\n" + "".join(traceback.format_exception(error)))
         self._context = _tls_context(self.engine.folder)
+        self.notifier = Notifier(self.engine, lambda line: self._log(1, line), **(notifier or {}))
         self._listeners = []
         self._threads = set()
         self._sockets = set()
@@ -91,6 +94,7 @@ class Server:
         except OSError:
             self.stop()
             raise
+        self.notifier.start()
         return self
 
     def _listen(self, host, port, binding):
@@ -108,6 +112,7 @@ class Server:
         """Read the CAs and the server's certificate anew, for new connections."""
         self._context = _tls_context(self.engine.folder)
         self.engine.reload()
+        self.notifier.reload()
 
     def stop(self):
         """Close every connection and wait for the threads."""
@@ -120,6 +125,7 @@ class Server:
             _shut(sock)
         for thread in threads:
             thread.join(5)
+        self.notifier.stop()
         self.engine.close()
 
     def _log(self, level, line):

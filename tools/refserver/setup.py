@@ -46,7 +46,8 @@ def server_names(name):
 def issue_server(folder, authority, names, now, stem="server", life=5 * 365 * 86400):
     """A key and certificate for a server, written as STEM.crt and STEM.key (PEM)."""
     key = new_key()
-    certificate = authority.issue_server(names, key.public_key(), now - 3600, life)
+    certificate = authority.issue_server(
+        names, key.public_key(), now - 3600, life, speaks=stem + ".crt" == SERVER_CERT)
     write_private(Path(folder) / (stem + ".key"), private_pem(key))
     (Path(folder) / (stem + ".crt")).write_bytes(certificate.public_bytes(Encoding.PEM))
     return certificate

@@ -12,6 +12,8 @@ import sqlite3
 from . import ttlv
 from .enums import State
 from .managed import Managed
+from .notice_rows import SCHEMA as NOTICE_SCHEMA
+from .notice_rows import NoticeRows
 from .pending_rows import SCHEMA as PENDING_SCHEMA
 from .pending_rows import PendingRows
 from .vault import Vault
@@ -67,14 +69,18 @@ class NameTaken(Exception):
 
 
 class Store:
-    """The file, and a few idle connections to it."""
+    """The file, and a few idle connections to it.
+
+    watcher  called with each Transaction that changes objects, before it is committed
+    """
 
     def __init__(self, path, vault=None):
         self.path = str(path)
         self.vault = vault or Vault()
+        self.watcher = None
         self._idle = queue.LifoQueue()
         with self._connection() as connection:
-            connection.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA + PENDING_SCHEMA)
+            connection.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA + PENDING_SCHEMA + NOTICE_SCHEMA)
 
     def _connect(self):
         connection = sqlite3.connect(
@@ -101,8 +107,11 @@ class Store:
         """A Transaction, committed at the end and rolled back by any exception."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            transaction = Transaction(connection, self.vault)
             try:
-                yield Transaction(connection, self.vault)
+                yield transaction
+                if self.watcher is not None and transaction.touched:
+                    self.watcher(transaction)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -116,12 +125,23 @@ class Store:
                 return
 
 
-class Transaction(PendingRows):
-    """Objects, usage limits, the certificate index and pending requests within one transaction."""
+class Transaction(PendingRows, NoticeRows):
+    """Objects, usage limits, the certificate index, pending requests and notices within one transaction.
+
+    touched  the objects written, by UID: whether they are new
+    asker    the Identity that it is done for, where somebody asked
+    """
 
     def __init__(self, connection, vault):
         self._db = connection
         self._vault = vault
+        self.touched = {}
+        self.asker = None
+        self._before = {}
+
+    def before(self, uid):
+        """(base state, attributes) of an object as this transaction found it."""
+        return self._before[uid]
 
     # objects
 
@@ -140,10 +160,13 @@ class Transaction(PendingRows):
                 "SELECT name, instance, value FROM attributes WHERE uid = ? ORDER BY instance",
                 (uid,)):
             managed.attributes.setdefault(name, []).append((instance, ttlv.decode(value)))
+        self._before.setdefault(uid, (base_state, {
+            name: list(instances) for name, instances in managed.attributes.items()}))
         return managed
 
     def add(self, managed):
         """A new object."""
+        self.touched[managed.uid] = True
         self._db.execute(
             "INSERT INTO objects (uid, owner, object_type, base_state, material)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -153,6 +176,7 @@ class Transaction(PendingRows):
 
     def save(self, managed):
         """A changed object."""
+        self.touched.setdefault(managed.uid, False)
         self._db.execute(
             "UPDATE objects SET base_state = ?, material = ? WHERE uid = ?",
             (int(managed.base_state), self._sealed(managed), managed.uid))
@@ -239,6 +263,12 @@ class Transaction(PendingRows):
             "SELECT device, role, revoked FROM devices WHERE common_name = ?", (common_name,)
         ).fetchone()
 
+    def common_names(self, device):
+        """[(common name, role, revoked)] of the certificates that act for a device, itself first."""
+        return self._db.execute(
+            "SELECT common_name, role, revoked FROM devices WHERE device = ? ORDER BY role DESC",
+            (device,)).fetchall()
+
     def put_device(self, common_name, device, role):
         self._db.execute(
             "INSERT INTO devices (common_name, device, role) VALUES (?, ?, ?)"
@@ -257,5 +287,6 @@ class Transaction(PendingRows):
         for table in ("attributes", "names", "usage_limits", "certificates", "objects"):
             self._db.executemany("DELETE FROM %s WHERE uid = ?" % table, [(u,) for u in uids])
         self.drop_pending(device=device)
+        self.drop_endpoint(device)
         self._db.execute("DELETE FROM devices WHERE device = ?", (device,))
         return len(uids)
