@@ -6,6 +6,9 @@ The folder gets key.der (SEC1 ECPrivateKey), cert.der, csr.der (PKCS#10, for Re-
 server_ca.der (to trust the server by), meter_ca.der (the issuer of the meter's certificates) and
 config.json, all readable by their owner only. Works while a server runs on the same state folder.
 
+With --listen the device also takes the server's own messages on that port: the server's records get its end
+point, and its certificates serve a TLS server, too.
+
 With --bootstrap the device is to make its own key: instead of the first three files it gets a folder
 bootstrap/ with the key.der and cert.der of an identity that may enrol this device and nothing else.
 """
@@ -49,7 +52,7 @@ class ProvisionError(Exception):
 
 
 def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte", key_bits=128,
-              host="127.0.0.1", port=DEFAULT_PORT, server_name=None, bootstrap=False):
+              host="127.0.0.1", port=DEFAULT_PORT, server_name=None, bootstrap=False, listen=None):
     """Provision a device; returns config.json's content.
 
     state        the server's state folder
@@ -59,6 +62,7 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
     usage_total  Usage Limits Total of the AES key, in usage_unit ("byte" or "object")
     key_bits     128 or 256
     bootstrap    leave the device's own key and certificate to its enrolment
+    listen       (host, port) where the server reaches the device with Notify, or None
     """
     out = Path(out)
     engine = Engine(state, life=life)
@@ -66,7 +70,7 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
         done = _finished(engine, device, out)
         if done is not None:
             return done
-        return _provision(engine, device, out, usage_total, _UNITS[usage_unit], key_bits, bootstrap, {
+        return _provision(engine, device, out, usage_total, _UNITS[usage_unit], key_bits, bootstrap, listen, {
             "device": device, "host": host, "port": port,
             "server_name": server_name or engine.options.name, "usage_unit": usage_unit,
             "usage_total": usage_total, "key_bits": key_bits})
@@ -96,7 +100,7 @@ def _finished(engine, device, out):
     return config
 
 
-def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, config):
+def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, listen, config):
     if key_bits not in (128, 256):
         raise ProvisionError("an AES key of %d bits is not offered; 128 or 256" % key_bits)
     if not 0 < usage_total < 1 << 63:
@@ -124,13 +128,16 @@ def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, conf
     else:
         subject = subject_for(engine.options.subject, device)
         certificate = engine.meter_ca.issue_client(
-            subject, key.public_key(), now, engine.options.life)
+            subject, key.public_key(), now, engine.options.life, listens=listen is not None)
         request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(
             key, hashes.SHA256())
         _write(out, engine, {"key.der": private, "cert.der": der(certificate),
                              "csr.der": request.public_bytes(ser.Encoding.DER)})
         config.update(_register_certificate(server, certificate, now))
     config["key_uid"] = _register_key(server, usage_total, unit, key_bits, now)
+    if listen is not None:  # last: it is not to be told of all this
+        engine.set_endpoint(device, *listen)
+        config["listen"] = {"port": listen[1]}
     # Last: a folder with it is whole.
     write_private(out / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     return config
@@ -193,6 +200,11 @@ def _write(out, engine, files):
         write_private(path, data)
 
 
+def _address(text):
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tools.provision", description=__doc__,
@@ -209,6 +221,8 @@ def main(argv=None):
     parser.add_argument("--host", default="127.0.0.1", help="where the device finds the server")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="(default %(default)s)")
     parser.add_argument("--server-name", help="the name in the server's certificate")
+    parser.add_argument("--listen", metavar="HOST:PORT", type=_address,
+                        help="where the server reaches the device with its own messages")
     parser.add_argument("--bootstrap", action="store_true", help="the device makes its own key and enrols")
     arguments = vars(parser.parse_args(argv))
     try:

@@ -60,7 +60,8 @@ class Meter:
         self._buffer = bytearray(_LONGEST_KEY)
         self._has_key = False
         self._every = config.get("report_every", 900)
-        self._lock = asyncio.Lock()  # one TLS connection at a time
+        self.lock = asyncio.Lock()  # one TLS connection at a time
+        self.called = False  # to the renewal, before its time
         self._sequence = 0
         self.world = AWorld(config, self.anchors, self.clock, self.report)
         self._adopt(root)
@@ -111,6 +112,10 @@ class Meter:
     async def run(self, duration=0):
         """Meter, report and renew, for `duration` seconds (0: for ever)."""
         tasks = [asyncio.create_task(task()) for task in (self._meter, self._renew, self._report)]
+        if "listen" in self.config:
+            from meter.notified import listen
+
+            tasks.append(asyncio.create_task(listen(self)))
         try:
             while not duration:
                 await asyncio.sleep(_NAP)
@@ -131,33 +136,38 @@ class Meter:
         while True:
             before = agent.state
             busy = False
-            async with self._lock:
+            async with self.lock:
                 try:
                     busy = await arun(agent, self.world)
                 except Exception as error:
-                    self._failed("renewal", error)
+                    self.failed("renewal", error)
             if agent.state != before:
                 self.note("state", was=before, **agent.status())
             self._note_cost()
-            await asyncio.sleep(0 if busy else min(_NAP, max(1, agent.sleep())))
+            left = 0 if busy else min(_NAP, max(1, agent.sleep()))
+            await asyncio.sleep(0)
+            while left > 0 and not self.called:
+                await asyncio.sleep(min(1, left))
+                left -= 1
+            self.called = False
 
     async def _report(self):
         while True:
             if self.slots.using:
-                async with self._lock:
+                async with self.lock:
                     try:
                         self.agent.heard(await self.report(self.slots.identity()))
                     except Exception as error:
-                        self._failed("report", error)
+                        self.failed("report", error)
                     await self.world.close()
                 self._note_cost()
                 await asyncio.sleep(self._every)
             else:
                 await asyncio.sleep(1)
 
-    def _failed(self, what, error):
-        # A full heap, a file that is gone: told, and tried again in the next round. A task that ended
-        # here would end for good, with the watchdog still fed.
+    def failed(self, what, error):
+        """A full heap, a file that is gone: told, and tried again in the next round. A task that ended for it
+        would end for good, with the watchdog still fed."""
         self.log("meter: %s: %s: %s" % (what, type(error).__name__, error))
 
     def _note_cost(self):
