@@ -83,14 +83,12 @@ class Stream:
 
     def write(self, buf):
         """Write some of a request's bytes; gives how many, at least one."""
-        if self._last or self._state != _NOTHING:
-            raise OSError(ENOTCONN, "the server has closed the connection")
-        count = self._opens(buf, len(buf))
+        count = self._goes(buf)
         if count:
             if self._size:
                 self._push(self._head)
         else:
-            count = moved(self._stream.write(_part(buf, self._size - self._have)))
+            count = moved(self._stream.write(part(buf, self._size - self._have)))
         self._wrote(count)
         return count
 
@@ -100,6 +98,12 @@ class Stream:
             at += moved(self._stream.write(memoryview(head)[at:]))
 
     # What is done between the waits stands apart from them: the asyncio stream has it in common.
+
+    def _goes(self, buf):
+        # How many bytes of a request go out with its head; 0 where the head is out.
+        if self._last or self._state != _NOTHING:
+            raise OSError(ENOTCONN, "the server has closed the connection")
+        return self._opens(buf, len(buf))
 
     def _opens(self, buf, count):
         # Take of a message's first eight bytes what is there; how many.
@@ -132,7 +136,7 @@ class Stream:
         if self._state == _NOTHING:
             return 0
         self._lines()
-        buf = _part(buf, self._left)
+        buf = part(buf, self._left)
         count = moved(self._stream.readinto(buf))
         self._read(buf, count)
         self._lines()  # the end of the answer, with its last byte
@@ -266,7 +270,8 @@ class Stream:
         self._stream.close()
 
 
-def _part(buf, most):
+def part(buf, most):
+    """The first bytes of `buf`, at most so many."""
     return memoryview(buf)[:most] if len(buf) > most else buf
 
 

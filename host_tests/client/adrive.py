@@ -15,6 +15,7 @@ from drive import error_of, plain, unhex
 
 from kmip_lite import tls
 from kmip_lite.aclient import AsyncClient, connect
+from kmip_lite.ahttps import AsyncStream
 from meter.aworld import post
 
 _TICK = 10  # ms
@@ -98,7 +99,8 @@ async def one(job, ticker):
     address = (job.get("host", "127.0.0.1"), job["port"], context, job["name"], job.get("timeout", 10))
 
     async def connected():
-        made.append(await connect(*address))
+        stream = await connect(*address)
+        made.append(AsyncStream(stream, job["name"], job["path"]) if "path" in job else stream)
 
     for _ in range(job.get("before", 0)):
         await timed(ticker, connected(), cancel[0])
@@ -133,7 +135,7 @@ def run(job):
 
     `job` as drive.run() has it, and: `clients`, how many at once; `cancel`, a list of seconds after which
     the connecting, the first call, the second ... is cancelled, None for not; `before`, how many more
-    connections to make first; `post`, a path to post to instead of all that.
+    connections to make first; `path`, to speak HTTPS; `post`, a path to post to instead of all that.
     """
     if sys.implementation.name == "micropython":
         asyncio.new_event_loop()

@@ -9,6 +9,7 @@ import time
 import kit
 import messages as m
 import pytest
+from test_aclient_tls import Runtime
 from test_refserver import NOTHING, Meter, hexed
 
 from tools.refserver import Server, init
@@ -48,6 +49,25 @@ def test_a_meters_life(runtime, server):
     assert wrong["errno"] == errno.EIO and "HTTP: line" in wrong["text"]
     (wrong,) = meter.run(GET, port=server.https_port)
     assert wrong["error"] == "TTLVError" and "not a KMIP answer" in wrong["text"]
+
+
+def test_under_asyncio(runtime, server):
+    name = "meter-async-" + runtime.name
+    meter = Meter(Runtime(runtime.name), server, name)
+    uid = meter.config.key_uid
+    job = {
+        "port": server.https_port, "name": "localhost", "path": "/kmip", "buf": 4096,
+        "anchors": [hexed(meter.der("server_ca"))], "cert": hexed(meter.cert), "key": hexed(meter.key),
+        "calls": [["agree", [], NOTHING], ["get", [uid], NOTHING], ["get", ["none"], NOTHING],
+                  ["get_usage_allocation", [uid, 5], NOTHING]],
+    }
+    connected, agreed, key, refused, allowed = meter.runtime.one(job)
+    assert connected["value"] is None or "error" not in connected
+    assert agreed["value"] == 14 and key["value"]["object_type"] == 2
+    assert refused["error"] == "KmipError" and allowed["value"] == uid
+    assert max(result["gap"] for result in (agreed, key, refused, allowed)) < 400
+    _, wrong, gone = meter.runtime.one(dict(job, path="/elsewhere", calls=job["calls"][1:3]))
+    assert wrong["errno"] == errno.EIO and gone["errno"] == errno.ENOTCONN
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

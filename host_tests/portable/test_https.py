@@ -1,5 +1,6 @@
 """The HTTPS binding over a stream in memory: heads, lengths and chunks, whole, in pieces, and false."""
 
+import asyncio
 import gc
 from errno import ECONNRESET, EINVAL, EIO, ENOTCONN, ETIMEDOUT
 
@@ -8,6 +9,8 @@ import micropython
 from check import Skip, raises
 
 from kmip_lite import https
+from kmip_lite.aclient import AsyncClient
+from kmip_lite.ahttps import AsyncStream
 from kmip_lite.client import Client
 from kmip_lite.message import KmipError
 from kmip_lite.ttlv import TTLVError
@@ -312,6 +315,60 @@ def test_a_failure_at_every_call():
                     (0, ECONNRESET),
                 ):
                     failed(data, number, fail=at, how=fault, **how)
+
+
+class Awaited:
+    """What lies under HTTP under asyncio: a Raw with await, which writes all, as aclient.py's Stream does."""
+
+    def __init__(self, raw):
+        self.raw = raw
+
+    async def within(self, steps):
+        return await steps
+
+    async def write(self, buf):
+        at = 0
+        while at < len(buf):
+            at += self.raw.write(memoryview(buf)[at:])
+            await asyncio.sleep(0)
+        return at
+
+    async def readinto(self, buf):
+        return self.raw.readinto(buf)
+
+    def close(self):
+        self.raw.close()
+
+
+async def keys(raw, count):
+    """So many keys by an AsyncClient, an OSError in place of one that could not be had."""
+    found = []
+    async with AsyncClient(AsyncStream(Awaited(raw), "kmip.example")) as kmip:
+        for _ in range(count):
+            try:
+                found.append((await kmip.get("id-1")).value)
+            except (OSError, TTLVError) as error:
+                found.append(error)
+    return found
+
+
+def test_the_same_under_asyncio():
+    for data in GOOD:
+        for how in ({}, {"read": 3, "write": 5}):
+            raw = Raw(data, data, **how)
+            assert asyncio.run(keys(raw, 2)) == [KEY, KEY], data
+            assert raw.rest() == b"" and len(raw.requests) == 2 and raw.closed == 1
+            blocking = Raw(data)
+            get_key(client(blocking))
+            assert raw.requests[0] == blocking.requests[0]
+    for data in LIES:
+        first, second = asyncio.run(keys(Raw(data), 2))
+        assert first.errno == EIO and second.errno == ENOTCONN, data
+    ended = Raw(answered(fields=b"Connection: close\r\n"), answered())
+    first, second = asyncio.run(keys(ended, 2))
+    assert first == KEY and second.errno == ENOTCONN and len(ended.requests) == 1
+    first, _ = asyncio.run(keys(Raw(answered()[:-1]), 2))
+    assert first.errno == ECONNRESET
 
 
 def test_a_connection_that_ends():
