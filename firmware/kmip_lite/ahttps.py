@@ -31,8 +31,10 @@ class AsyncStream(Stream):
             if not count:
                 rest = part(rest, self._size - self._have)
                 count = await self._stream.write(rest)
-            elif self._size:
-                await self._stream.write(self._head)
+            else:
+                head = self._out(count)
+                if head:
+                    await self._stream.write(head)
             self._wrote(count)
             at += count
         return at

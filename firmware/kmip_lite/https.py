@@ -42,33 +42,39 @@ class Stream:
     """HTTP over `stream`, a TLS stream: readinto(), write() and close(), as the client wants them.
 
     `host`: for the Host field, with the port where it is not 443. `path`: where the server takes messages.
+    `room`: bytes of a message that go out in one piece with the head, at least 8. What is longer takes two,
+    and TCP may hold the second back until the first is acknowledged: some 40 ms where nobody has set
+    TCP_NODELAY.
+
     Raises what `stream` does, and OSError: EINVAL for a host or path that is not one word; EIO for an
     answer that is not as the module's text has it, its status in the error's text. After either the
     connection is good for nothing but close(). Where the server says Connection: close, or speaks
     HTTP/1.0, the next request fails with ENOTCONN before anything is sent: connect again then.
 
-    Allocates here the head of a request and a line of 40 bytes, about 500 bytes in all on a 32-bit board;
-    for an exchange nothing, but what `stream` does and a view where a chunk ends within what is read.
+    Allocates here the head of a request with its room and a line of 40 bytes, about 800 bytes in all on a
+    32-bit board; for an exchange a view, and one where a chunk ends within what is read.
     """
 
-    def __init__(self, stream, host, path="/kmip"):
+    def __init__(self, stream, host, path="/kmip", room=256):
         for char in host + path:
             if not "!" <= char <= "~":
                 raise OSError(EINVAL, "HTTP: no host or path")
         self._stream = stream
-        # The eight bytes that a message begins with go out with the head, for they tell its length. Those
-        # of the answer are kept there, too.
-        self._head = bytearray(
-            (
-                "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/octet-stream\r\n"
-                "Cache-Control: no-cache\r\nContent-Length: %s\r\n\r\n%s"
-                % (path, host, " " * _DIGITS, " " * _HEADER)
-            ).encode()
-        )
+        head = (
+            "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/octet-stream\r\n"
+            "Cache-Control: no-cache\r\nContent-Length: %s\r\n\r\n" % (path, host, " " * _DIGITS)
+        ).encode()
+        # Behind it the first bytes of the message; of the answer as many as tell its length.
+        self._start = len(head)
+        self._most = max(room, _HEADER)
+        self._head = bytearray(self._start + self._most)
+        self._head[: self._start] = head
+        self._view = memoryview(self._head)
         self._line = bytearray(_LINE)
         self._one = bytearray(1)
         self._state = _NOTHING
         self._last = False  # the connection ends with this answer
+        self._room = 0  # bytes that its lines may still have
         self._begin()
 
     def _begin(self):
@@ -85,43 +91,52 @@ class Stream:
         """Write some of a request's bytes; gives how many, at least one."""
         count = self._goes(buf)
         if count:
-            if self._size:
-                self._push(self._head)
+            head = self._out(count)
+            at = 0
+            while at < len(head):
+                at += moved(self._stream.write(head[at:] if at else head))
         else:
             count = moved(self._stream.write(part(buf, self._size - self._have)))
         self._wrote(count)
         return count
 
-    def _push(self, head):
-        at = moved(self._stream.write(head))
-        while at < len(head):
-            at += moved(self._stream.write(memoryview(head)[at:]))
-
     # What is done between the waits stands apart from them: the asyncio stream has it in common.
 
     def _goes(self, buf):
-        # How many bytes of a request go out with its head; 0 where the head is out.
+        # How many bytes of a request are for its head; 0 where the head is out.
         if self._last or self._state != _NOTHING:
             raise OSError(ENOTCONN, "the server has closed the connection")
-        return self._opens(buf, len(buf))
+        return self._opens(buf, len(buf), self._most)
 
-    def _opens(self, buf, count):
-        # Take of a message's first eight bytes what is there; how many.
+    def _out(self, count):
+        # The head with what there is of the message, once that is all that goes with it.
+        size = self._size
+        have = self._have + count
+        if not size or have < min(self._most, size):
+            return b""
         head = self._head
+        digit = self._start - 5
+        for _ in range(_DIGITS):
+            head[digit] = _ZERO + size % 10 if size else _SPACE
+            size //= 10
+            digit -= 1
+        return self._view[: self._start + have]
+
+    def _opens(self, buf, count, most):
+        # Take of a message's first bytes what is there; how many.
+        head = self._head
+        start = self._start
+        have = self._have
         at = 0
-        while at < count and self._have + at < _HEADER:
-            head[self._have + at - _HEADER] = buf[at]
+        while at < count and have + at < (min(most, self._size) if self._size else _HEADER):
+            head[start + have + at] = buf[at]
             at += 1
-        if at and self._have + at == _HEADER:
-            if head[-4]:
-                raise _wrong("length")
-            self._size = size = _HEADER + (head[-3] << 16 | head[-2] << 8 | head[-1])
-            if self._state == _NOTHING:  # ours
-                digit = len(head) - _HEADER - 5
-                for _ in range(_DIGITS):
-                    head[digit] = _ZERO + size % 10 if size else _SPACE
-                    size //= 10
-                    digit -= 1
+            if have + at == _HEADER:
+                if head[start + 4]:
+                    raise _wrong("length")
+                self._size = _HEADER + (
+                    head[start + 5] << 16 | head[start + 6] << 8 | head[start + 7]
+                )
         return at
 
     def _wrote(self, count):
@@ -148,7 +163,7 @@ class Stream:
             self._feed(self._one[0])
 
     def _read(self, buf, count):
-        self._opens(buf, count)
+        self._opens(buf, count, _HEADER)
         self._have += count
         self._left -= count
         self._check()

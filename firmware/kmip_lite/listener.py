@@ -12,7 +12,6 @@ name; nobody else gets a byte of a message through. Our own certificate has to s
 (MBEDTLS_SSL_SRV_C), as the official firmware of ESP32 and RP2 has.
 """
 
-import io
 import socket
 from errno import ECONNRESET, ETIMEDOUT
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
@@ -20,14 +19,12 @@ from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 import tls
 from micropython import const
 
-from kmip_lite.tls import explain
+from kmip_lite import tls as streams
 
 _HEADER = const(8)
 _NAP = const(20)  # ms between two looks at a connection
 _TURN = const(2)  # reads of the socket in one look, two a record: each can mean long arithmetic
 _MESSAGES = const(16)  # of one connection, then it ends
-_POLL_REQUEST = const(3)  # MicroPython's stream ioctl requests
-_CLOSE_REQUEST = const(4)
 
 
 def context(anchors, cert, key):
@@ -40,19 +37,14 @@ def context(anchors, cert, key):
             made.load_verify_locations(anchor)
         made.load_cert_chain(cert, key)
     except (OSError, ValueError) as error:
-        raise explain(error)
+        raise streams.explain(error)
     return made
 
 
-class _Raw(io.IOBase):
-    # The socket under TLS, which never waits, and reads no more than a little in one look.
+class _Raw(streams._Timed):
+    # The socket under TLS, which never waits here, and reads no more than a little in one look.
 
-    def __init__(self, sock):
-        sock.setblocking(False)
-        self._sock = sock
-        # CPython's sockets read and write as files only; MicroPython's are streams themselves.
-        self._raw = sock if hasattr(sock, "readinto") else sock.makefile("rwb", 0)
-        self.turn = 0
+    turn = 0
 
     def readinto(self, buf):
         if not self.turn:
@@ -62,16 +54,6 @@ class _Raw(io.IOBase):
 
     def write(self, buf):
         return self._raw.write(buf)
-
-    def ioctl(self, request, argument):
-        if request == _CLOSE_REQUEST:
-            self.close()
-        return argument if request == _POLL_REQUEST else 0
-
-    def close(self):
-        self._sock.close()
-        if self._raw is not self._sock:
-            self._raw.close()
 
 
 class Listener:
@@ -133,6 +115,7 @@ class Listener:
         raw = secure = None
         self.error = None
         try:
+            sock.setblocking(False)
             raw = _Raw(sock)
             self._more()
             secure = context.wrap_socket(
@@ -140,7 +123,7 @@ class Listener:
             )
             yield from self._messages(raw, secure)
         except (OSError, ValueError, MemoryError) as error:
-            self.error = error if isinstance(error, MemoryError) else explain(error)
+            self.error = error if isinstance(error, MemoryError) else streams.explain(error)
         finally:
             self.responder.wipe()
             for each in (secure, raw, sock):

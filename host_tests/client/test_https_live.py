@@ -113,14 +113,14 @@ def test_pythons_own_http_server(runtime, pki, path):
 
 def served(runtime, pki, behave):
     with kit.Server(behave, kit.server_context(pki.server, pki.ca)) as server:
-        job = pki.job(server.port, calls=[GET, ["blank", [], NOTHING], GET], path="/kmip", timeout=0.7)
+        job = pki.job(server.port, calls=[GET, ["blank", [], NOTHING], GET], path="/kmip", timeout=2)
         return runtime.run(job)[1:]
 
 
 def failed(results, number, text=""):
     first, blank, again = results
     assert first["errno"] == number and text in first["text"], first
-    assert first["seconds"] < 1.6
+    assert first["seconds"] < 4
     assert blank["value"] is True and again["errno"] == errno.ENOTCONN
 
 

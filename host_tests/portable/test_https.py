@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from errno import ECONNRESET, EINVAL, EIO, ENOTCONN, ETIMEDOUT
 
 import messages as m
@@ -49,7 +50,7 @@ class Raw:
         self.answers = list(answers)
         self.sent = b""
         self.requests = []  # (head, body)
-        self.calls = self.closed = 0
+        self.calls = self.closed = self.writes = 0
         self._into = b""
         self._at = 0
         self._read = read
@@ -68,6 +69,7 @@ class Raw:
     def write(self, data):
         if self._failed():
             return self._how
+        self.writes += 1
         data = bytes(data[: self._write or len(data)])
         self.sent += data
         at = self.sent.find(b"\r\n\r\n") + 4
@@ -388,9 +390,12 @@ def test_a_connection_that_ends():
 
 def test_requests_in_pieces():
     request = m.ttlv(0x420078, m.STRUCTURE, [m.ttlv(0x420077, m.BYTES, b"x" * 90)])
-    for sizes in ((1,), (3, 2), (7, 9), (8,), (200,)):
+    for sizes, room in (
+        ((1,), 8), ((3, 2), 0), ((7, 9), 20), ((8,), 256), ((200,), 8), ((200,), 50), ((50,), 256),
+        ((1,), 106),
+    ):
         raw = Raw(answered())
-        stream = https.Stream(raw, "h")
+        stream = https.Stream(raw, "h", room=room)
         at = turn = 0
         while at < len(request):
             size = sizes[turn % len(sizes)]
@@ -418,7 +423,7 @@ def test_hosts_and_paths_that_would_end_the_line():
 
 
 class Quiet:
-    """An answer again and again, with nothing allocated for it."""
+    """An answer again and again, of which nothing is allocated."""
 
     def __init__(self, data):
         self._data = data
@@ -437,23 +442,32 @@ class Quiet:
         return index
 
 
-def test_nothing_is_allocated():
+def test_a_small_message_goes_out_in_one_piece():
+    for room, writes in ((8, 2), (256, 1)):
+        raw = Raw(answered())
+        get_key(client(raw, room=room))
+        assert raw.writes == writes
+
+
+def test_next_to_nothing_is_allocated():
     if not hasattr(micropython, "heap_lock") or not hasattr(gc, "mem_alloc"):
         raise Skip("MicroPython only")
     request = bytearray(m.ttlv(0x420078, m.STRUCTURE, [m.ttlv(0x420077, m.BYTES, b"x" * 90)]))
     body = bytearray(len(ANSWER))
     view = memoryview(body)
-    rest = memoryview(request)[8:]
     head, tail = view[:8], view[8:]
     for data in (answered(), chunked(chunk(ANSWER[:8]), chunk(ANSWER[8:]))):
         stream = https.Stream(Quiet(data), "kmip.example")
-        micropython.heap_lock()
-        try:
-            for _ in range(3):
-                stream.write(request)
-                stream.write(rest)
+        for _ in range(2):
+            gc.collect()
+            before = gc.mem_alloc()
+            stream.write(request)
+            now = gc.mem_alloc()
+            assert now - before <= (64 if sys.maxsize > 1 << 31 else 32), now - before  # a view
+            micropython.heap_lock()
+            try:
                 stream.readinto(head)
                 stream.readinto(tail)
-        finally:
-            micropython.heap_unlock()
+            finally:
+                micropython.heap_unlock()
         assert bytes(body) == ANSWER

@@ -19,6 +19,7 @@ from .direct import request
 from .enums import Operation, ResultStatus
 from .setup import SERVER_CERT, SERVER_KEY
 from .tags import Tag as T
+from .threads import Threads
 
 AT_ONCE = 8  # devices
 LONGEST = 8192  # bytes of an answer
@@ -58,35 +59,19 @@ class Notifier:
         self._busy = set()  # devices
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._threads = set()
+        self._threads = Threads()
         self._context = tls_context(engine.folder)
 
     def start(self):
-        self._spawn(self._look)
+        self._threads.spawn(self._look)
 
     def stop(self):
         self._stopping.set()
-        with self._lock:
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join(self._timeout + 5)
+        self._threads.join(self._timeout + 5)
 
     def reload(self):
         """Read the meter CA and the server's certificate anew, for new connections."""
         self._context = tls_context(self._engine.folder)
-
-    def _spawn(self, function, *args):
-        def run():
-            try:
-                function(*args)
-            finally:
-                with self._lock:
-                    self._threads.discard(thread)
-
-        thread = threading.Thread(target=run, daemon=True)
-        with self._lock:
-            thread.start()
-            self._threads.add(thread)
 
     def _look(self):
         while not self._stopping.wait(self._every):
@@ -101,7 +86,7 @@ class Notifier:
                     if device in self._busy or len(self._busy) >= AT_ONCE:
                         continue
                     self._busy.add(device)
-                self._spawn(self._tell, device)
+                self._threads.spawn(self._tell, device)
 
     def _tell(self, device):
         try:

@@ -19,6 +19,7 @@ from .faults import Faults
 from .https import Https
 from .notifier import Notifier
 from .setup import SERVER_CERT, SERVER_KEY
+from .threads import Threads
 
 DEFAULT_PORT = 5696
 
@@ -74,7 +75,7 @@ class Server:
         self._context = _tls_context(self.engine.folder)
         self.notifier = Notifier(self.engine, lambda line: self._log(1, line), **(notifier or {}))
         self._listeners = []
-        self._threads = set()
+        self._threads = Threads()
         self._sockets = set()
         self._lock = threading.Lock()
         self._stopping = False
@@ -105,7 +106,7 @@ class Server:
         listener.bind((host, port))
         listener.listen(64)
         listener.settimeout(0.5)  # not every system wakes accept() when it is closed
-        self._spawn(self._accept_loop, listener, binding)
+        self._threads.spawn(self._accept_loop, listener, binding)
         return listener.getsockname()[1]
 
     def reload(self):
@@ -120,30 +121,15 @@ class Server:
         self.faults.stop()
         with self._lock:
             sockets = list(self._sockets) + self._listeners
-            threads = list(self._threads)
         for sock in sockets:
             _shut(sock)
-        for thread in threads:
-            thread.join(5)
+        self._threads.join(5)
         self.notifier.stop()
         self.engine.close()
 
     def _log(self, level, line):
         if self._verbose >= level:
             self._log_line(line)
-
-    def _spawn(self, function, *args):
-        def run():
-            try:
-                function(*args)
-            finally:
-                with self._lock:
-                    self._threads.discard(thread)
-
-        thread = threading.Thread(target=run, daemon=True)
-        with self._lock:  # stop() must not see one that cannot be joined yet
-            thread.start()
-            self._threads.add(thread)
 
     def _accept_loop(self, listener, binding):
         while not self._stopping:
@@ -167,7 +153,7 @@ class Server:
                 self._log(1, "%s refused: %d connections already" % (peer, self._max_connections))
                 _shut(sock)
                 continue
-            self._spawn(self._connection, sock, peer, binding)
+            self._threads.spawn(self._connection, sock, peer, binding)
 
     def _connection(self, sock, peer, binding):
         tls = None
