@@ -1,7 +1,8 @@
 """run_without.py MODULE test_a.py test_this test_that test_b.py ... OTHER ...: portable tests on a board
 that lacks a module. Of a file the tests named behind it are run, or all where none is named.
 
-A test that comes to need it, which shows by an error that names it, is counted apart. First imports the
+A test that comes to need it is counted apart: that shows by an error that names it, or where the test was
+named by a failed assertion. First imports the
 OTHER modules, which must not need it. The last line is
 `N passed, N failed, N need it`, the one before it what the client says of a verb that is not there.
 """
@@ -25,7 +26,7 @@ def run(path, names, counts):
     try:
         module = __import__(path[:-3])
     except ImportError as error:
-        failed(path, "import", error, counts)
+        failed(path, "import", error, NAME in str(error), counts)
         return
     for attribute in sorted(dir(module)):
         if attribute in names or (not names and attribute.startswith("test_")):
@@ -36,11 +37,12 @@ def run(path, names, counts):
             except Skip:
                 pass
             except Exception as error:
-                failed(path, attribute, error, counts)
+                needed = NAME in str(error) or (names and isinstance(error, AssertionError))
+                failed(path, attribute, error, needed, counts)
 
 
-def failed(path, what, error, counts):
-    if NAME in str(error):
+def failed(path, what, error, needed, counts):
+    if needed:
         counts[2] += 1
         return
     counts[1] += 1
