@@ -74,12 +74,23 @@ def _used():
 
 
 def _tests(what, uses, *folders):
-    """The names of the tests that use it: at least one in each of `folders`."""
+    """The names of tests that use it, in each of `folders` the first two; there has to be one in each."""
     found = [path for path, (names, texts) in _used().items() if uses(names, texts)]
+    told = []
     for folder in folders:
-        if not any(path.startswith(folder + "/") for path in found):
+        here = [path[:-3] for path in found if path.startswith(folder + "/")]
+        if not here:
             raise LookupError("no test in host_tests/%s uses %s" % (folder, what))
-    return ", ".join(path.rpartition("/")[2][:-3] for path in found if path.startswith(folders))
+        told += sorted(here, key=_general)[:2]
+    rest = len(set(path[:-3] for path in found)) - len(told)
+    return ", ".join(told) + (" and %d more" % rest if rest else "")
+
+
+def _general(path):
+    # The tests that are about every operation, or every attribute, come first.
+    order = ("test_ops", "test_oasis", "life", "exchanges", "keep", "test_attributes", "test_server_rules")
+    name = path.rpartition("/")[2]
+    return order.index(name) if name in order else len(order), path
 
 
 def _costs():

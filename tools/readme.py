@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from . import budgets
+from . import budgets, paper
 from .bench import tables
 from .toolchain import Failed
 
@@ -45,8 +45,9 @@ def states():
 
 
 BENCH = {"bench": tables.bench, "growth": tables.growth, "wire": tables.wire}
-PARTS = {"states": states, "budgets": budgets.budget_table, "sizes": budgets.file_table,
-         "exchanges": budgets.exchange_table, **BENCH}
+PARTS = {"states": states, "operations": paper.operations, "objects": paper.objects,
+         "budgets": budgets.budget_table, "sizes": budgets.file_table, "exchanges": budgets.exchange_table,
+         **BENCH}
 
 
 def main(argv=None, parts=None):
