@@ -16,10 +16,12 @@ runner.py and arunner.py drive it. Arithmetic and the reading of certificates ar
 is open, and by functions that have come back before one is: so their modules can make way for it.
 """
 
+import sys
 from hashlib import sha256
 
 from micropython import const
 
+from identity import let_go
 from kmip_lite.message import KmipError, KmipPending
 from kmip_lite.tls import TLSError
 
@@ -64,6 +66,7 @@ _LONGEST_CHAIN = const(16)  # replacements followed from one certificate to the 
 def work(agent, job):
     """Steps that do `job`, a word from agent.job(), and report to the agent what came of it."""
     state = agent.slots.state
+    kept = set(sys.modules)
     if job == "key":
         outcome = yield from _key(agent)
     elif job == "verify":
@@ -102,6 +105,7 @@ def work(agent, job):
                 outcome = _no("refused", got) or ("issued", (got, ""))
         if error is None:
             yield ("close",)
+    let_go(kept)  # first: what the event leaves behind must not lie scattered among what goes
     agent.event(*outcome)
 
 

@@ -19,7 +19,7 @@ from os import urandom
 
 from micropython import const
 
-from identity import let_go
+from identity import let_go, preload
 from identity.clock import seconds
 from identity.slots import Identity
 
@@ -124,6 +124,7 @@ class Agent:
         asynchronous=False,
         log=print,
     ):
+        preload()
         self.slots = slots
         self.clock = clock
         self.device = device

@@ -129,3 +129,4 @@ class World:
             self.sent += client.sent
             self.received += client.received
             client.close()
+            gc.collect()

@@ -14,12 +14,15 @@ from binascii import hexlify
 import minica
 import ramdisk
 
-from identity import csr, p256, renewal, runner, x509
+from identity import csr, jobs, p256, renewal, runner, verify, x509
 from identity.clock import Clock, seconds
 from identity.slots import Identity, Slots
 from kmip_lite.message import KmipError, KmipPending
+from kmip_lite.ops import get, recertify
 from kmip_lite.tls import TLSError
 from kmip_lite.ttlv import TTLVError
+
+LOADED = (jobs, verify, get, recertify)  # else the agent would load them anew for each of its jobs
 
 NAME = "meter-0001"
 DAY = 86400
