@@ -89,7 +89,7 @@ def work(agent, job):
         elif job == "fetch":
             uid = state["uid"]
             got = yield from _one("get", uid=uid)
-            outcome = _no("refused", got) or ("delivered", (uid, "", got.value))
+            outcome = _no("refused", got) or ("delivered", ({"uid": uid}, got.value))
         else:
             arguments = {"correlation": bytes.fromhex(state["corr"])}
             if job == "poll":
@@ -100,9 +100,9 @@ def work(agent, job):
                 if not isinstance(got, KmipError):
                     outcome = _no("", got) or outcome
             elif isinstance(got, KmipPending):
-                outcome = "pending", None
+                outcome = "pending", {}
             else:
-                outcome = _no("refused", got) or ("issued", (got, ""))
+                outcome = _no("refused", got) or ("issued", {"uid": got})
         if error is None:
             yield ("close",)
     let_go(kept)  # first: what the event leaves behind must not lie scattered among what goes
@@ -166,7 +166,10 @@ def _key(agent):
         return "unusable", error
     info = csr.info(subject, point)
     signature = yield from p256.sign(secret, sha256(info).digest())
-    return "keyed", (der, csr.signed(info, signature))
+    fields = {"csr": csr.signed(info, signature).hex()}
+    if der:
+        fields["key"] = der.hex()
+    return "keyed", fields
 
 
 def _ask(agent):
@@ -174,7 +177,7 @@ def _ask(agent):
     public = state.get("public", "")
     heard = agent.clock.heard
     renew = agent.mode == "renew"
-    outcome = "nothing", ""
+    outcome = "nothing", (None, {})
     if not renew or not heard:
         # Certify asks for a certificate from now on, and a clock that was wrong at the start may have begun
         # all this: the Time Stamp of some answer says what time it is. So we look first whether there is a
@@ -195,7 +198,7 @@ def _ask(agent):
     if outcome[0] == "issued":
         return outcome
     if outcome[0] == "nothing":
-        public = public or outcome[1]
+        public = public or outcome[1][1].get("public", "")
     while True:
         calls = []
         if renew:
@@ -237,16 +240,17 @@ def _ask(agent):
                 break
         else:
             got = results[count]
+            fields = _fields(public, uid=issued)
             if got is None or isinstance(got, KmipError):
-                return "issued", (issued, public)
-            return "delivered", (issued, public, got.value)
+                return "issued", fields
+            return "delivered", (fields, got.value)
         if issued.reason != _REASON_OPERATION_NOT_SUPPORTED or agent.asynchronous:
             break
         agent.asynchronous = True  # KMIP 1.0 and 1.1 say so where it cannot be done at once
     # What a request came to that was answered by an error.
     if isinstance(issued, KmipPending):
         if public or renew:
-            return "pending", (issued.correlation, public)
+            return "pending", _fields(public, corr=issued.correlation.hex())
         return "lost", issued  # the Public Key's own registration: look for it later
     if issued.reason == _REASON_AUTHENTICATION_NOT_SUCCESSFUL:
         return "unwanted", issued
@@ -257,7 +261,14 @@ def _ask(agent):
     found, value = yield from _search(agent)
     if found == "issued":
         return found, value
-    return "refused", (issued, public or (value if found == "nothing" else ""))
+    return "refused", (issued, value[1] if found == "nothing" and not public else _fields(public))
+
+
+def _fields(public, **fields):
+    # What goes into the persistent state: of the public key only what is known.
+    if public:
+        fields["public"] = public
+    return fields
 
 
 def _whole_batch_refused(results):
@@ -344,8 +355,8 @@ def _search(agent):
         if isinstance(found, Exception):
             return _no("unfindable", found)
     if not found or found in agent.slots.state.get("refused", ()):
-        return "nothing", public
-    return "issued", (found, public)
+        return "nothing", (None, _fields(public))
+    return "issued", _fields(public, uid=found)
 
 
 def _judge(agent, staged):
@@ -396,7 +407,7 @@ def _verify(agent):
             fault = yield from agent.anchors.offer("issuer", issuer.value)
             if not fault:
                 fault, signer = yield from _judge(agent, staged)
-    return ("bad", fault) if fault else ("good", signer)
+    return ("bad", fault) if fault else ("good", {"signer": signer})
 
 
 def _try(agent):

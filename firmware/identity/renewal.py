@@ -40,18 +40,18 @@ _ENDLESS = const(200)  # years: a life as long as this has no end (RFC 5280, 4.1
 # many, but no more.
 TABLE = """
 STABLE|due|KEYED|_begin
-KEYED|keyed|KEYED|_keep_key
+KEYED|keyed|KEYED|_keep
 KEYED|unusable|STABLE|_abandon
 KEYED|early|STABLE|_begin
 KEYED|offline|
 KEYED|turned away|KEYED|_turned_away
 KEYED|send|ASKED|
 ASKED|delivered|STAGED|_stage
-ASKED|issued|ISSUED|_answered
+ASKED|issued|ISSUED|_keep
 ASKED|pending|PENDING|_pending
 ASKED|refused|KEYED|_refused
 ASKED|unwanted|KEYED|_turned_away
-ASKED|nothing|KEYED|_nothing
+ASKED|nothing|KEYED|_refused
 ASKED|lost|
 ASKED|unfindable|ASKED|_later|7|unknowable
 ASKED|unknowable|KEYED|_later
@@ -63,9 +63,9 @@ PENDING|offline|
 PENDING|lost|
 PENDING|turned away|PENDING|_turned_away
 PENDING|unusable|STABLE|_abandon
-PENDING|issued|ISSUED|_answered
-PENDING|refused|ASKED|_answered
-PENDING|late|ASKED|_answered
+PENDING|issued|ISSUED|_keep
+PENDING|refused|ASKED|
+PENDING|late|ASKED|
 ISSUED|delivered|STAGED|_stage
 ISSUED|refused|ISSUED|_unfetched|10|gone
 ISSUED|gone|STABLE|_reject
@@ -73,7 +73,7 @@ ISSUED|offline|
 ISSUED|lost|
 ISSUED|turned away|ISSUED|_turned_away
 ISSUED|unusable|STABLE|_abandon
-STAGED|good|TRIAL|_verified
+STAGED|good|TRIAL|_keep
 STAGED|offline|
 STAGED|turned away|STAGED|_turned_away
 STAGED|refused|STAGED|_unfetched|10|gone
@@ -83,7 +83,7 @@ STAGED|damaged|ISSUED|_later
 TRIAL|unknown|
 TRIAL|proved|STABLE|_promote
 TRIAL|roll back|STABLE|_reject
-TRIAL|both refused|KEYED|_start_over
+TRIAL|both refused|KEYED|_reject
 TRIAL|damaged|ISSUED|_later
 """
 
@@ -154,7 +154,7 @@ class Agent:
         self.single = False  # the server takes no batches, or their answers do not fit
         self._has_bootstrap = slots.bootstrap() is not None
         self._validity = None  # of the active certificate: slot and checksum, (notBefore, notAfter)
-        state = slots.state
+        self.kept = state = slots.state
         if "\n%s|" % state.get("state") not in TABLE:
             state["state"] = "STABLE"
         clock.raise_floor(state.get("floor", 0))
@@ -165,21 +165,21 @@ class Agent:
     @property
     def state(self):
         """The name of the state."""
-        return self.slots.state["state"]
+        return self.kept["state"]
 
     @property
     def mode(self):
         """What is under way: "renew", "rotate", "enrol", or "" in STABLE."""
-        return self.slots.state.get("mode", "")
+        return self.kept.get("mode", "")
 
     def own(self):
         """The device's own identity in use, or None where none is proved. Reads it from flash."""
         using = self.slots.using
-        return self.slots.identity() if using and using != self.slots.state.get("trial") else None
+        return self.slots.identity() if using and using != self.kept.get("trial") else None
 
     def validity(self):
         """(notBefore, notAfter) of the identity in use, seconds since 1970, or None without one."""
-        active = self.slots.state.get("active")
+        active = self.kept.get("active")
         if self._validity is None or self._validity[0] != active:
             found = self.own()
             if found is None:
@@ -213,7 +213,7 @@ class Agent:
 
     def request(self, mode):
         """Have the next renewal begin now, as "renew" or "rotate" (an operator's or a server's wish)."""
-        self.slots.state["wanted"] = mode
+        self.kept["wanted"] = mode
         self.slots.commit()
         self._wake = 0
 
@@ -246,14 +246,14 @@ class Agent:
                 return "probe"
             self.event("due", mode)
             state = "KEYED"
-        if state in ("KEYED", "ASKED", "PENDING", "ISSUED") and self.mode == "renew" and self.own() is None:
+        if state not in ("STAGED", "TRIAL") and self.mode == "renew" and self.own() is None:
             self.event("unusable", "our key is gone")
             return ""
         if state == "KEYED":
             return "ask" if self.csr() else "key"
         if state == "PENDING":
             # Only by a clock that the server's last answer has put right
-            waited = now - self.slots.state.get("since", now) if self._event == "pending" else 0
+            waited = now - self.kept.get("since", now) if self._event == "pending" else 0
             return "cancel" if waited > self.pending_most else "poll"
         return {"ASKED": "search", "ISSUED": "fetch", "STAGED": "verify"}.get(state, "try")
 
@@ -261,12 +261,12 @@ class Agent:
         """Seconds until job() can have something to say."""
         now = self.clock.now()
         until = min(self._wake, now + _DEARER * self.retry_most)
-        if self.state == "STABLE" and not self.slots.state.get("wanted") and self._doubts < _PATIENCE:
+        if self.state == "STABLE" and not self.kept.get("wanted") and self._doubts < _PATIENCE:
             until = max(until, self.due_at())
         return max(0, until - now)
 
     def _due(self, now):
-        state = self.slots.state
+        state = self.kept
         if self.validity() is None:
             if not self._has_bootstrap:
                 self.alarm = "no identity"
@@ -286,7 +286,7 @@ class Agent:
 
     def base(self):
         """The Unique Identifier of the certificate to re-certify: the end of its chain as known."""
-        base = self.slots.state.get("base")
+        base = self.kept.get("base")
         if not base:
             found = self.own()
             base = found.uid if found else ""
@@ -294,7 +294,7 @@ class Agent:
 
     def csr(self):
         """The certificate request to send, DER, or b"" where it must be made first."""
-        kept = self.slots.state.get("csr", "")
+        kept = self.kept.get("csr", "")
         return self.own().csr if not kept and self.mode == "renew" else bytes.fromhex(kept)
 
     def identity(self):
@@ -307,7 +307,7 @@ class Agent:
 
     def trial(self):
         """The identity that is staged or on trial, or None."""
-        trial = self.slots.state.get("trial")
+        trial = self.kept.get("trial")
         return self.slots.slot(*trial) if trial else None
 
     # What happened.
@@ -318,7 +318,7 @@ class Agent:
         Raises OSError where it cannot be written; the state is then what it was.
         """
         slots = self.slots
-        state = slots.state
+        state = self.kept
         before = dict(state)
         was = after = state["state"]
         if event != "send" and event != "keyed":  # those lie between one refusal and the next
@@ -336,6 +336,8 @@ class Agent:
             if row[3]:
                 getattr(self, row[3])(value)
             after = state["state"] = row[2]
+            if was == "PENDING" != after:
+                self._forget("corr since")
             if state != before:
                 # A key that is no longer wanted here must not stay in the older record.
                 slots.commit(scrub="key" in before and "key" not in state)
@@ -346,6 +348,7 @@ class Agent:
         error = value[0] if isinstance(value, tuple) else value
         self.last = "%s: %s" % (event, _plain(error)) if isinstance(error, Exception) else event
         if after != was:
+            self._verdict = ""
             if after not in ("KEYED", "ASKED"):
                 self._tries = 0
             if after in ("KEYED", "STABLE"):
@@ -372,7 +375,7 @@ class Agent:
             left = validity[1] - self.clock.now()
             if left > 0:
                 most = max(self.retry_first, min(most, left // 10))
-        rejects = self.slots.state.get("rejects", 0)
+        rejects = self.kept.get("rejects", 0)
         self._wait(min(most, self.retry_first << min(self._tries + rejects, 20)))
         self._tries += 1
 
@@ -383,29 +386,20 @@ class Agent:
 
     def _forget(self, names="mode key csr public uid corr since trial signer"):
         for name in names.split():
-            self.slots.state.pop(name, None)
+            self.kept.pop(name, None)
 
     def _begin(self, mode):
         self._forget()
         if mode:
-            self.slots.state["mode"] = mode
+            self.kept["mode"] = mode
 
-    def _keep_key(self, made):
-        key, csr = made
-        state = self.slots.state
-        if key:
-            state["key"] = key.hex()
-        state["csr"] = csr.hex()
-
-    def _keep_public(self, public):
-        # The Unique Identifier of the public key under way, where it is registered.
-        if public:
-            self.slots.state["public"] = public
+    def _keep(self, fields):
+        self.kept.update(fields)
 
     def _abandon(self, why):
         # The key in use is gone, or is none that we can sign with: a new one, by whom it may be.
         self._forget()
-        self.slots.state["wanted"] = "rotate"
+        self.kept["wanted"] = "rotate"
         self.alarm = "a new key is needed: %s" % _plain(why)
 
     def _turned_away(self, error):
@@ -417,7 +411,7 @@ class Agent:
         expired = validity is not None and self.clock.now() > validity[1]
         if not self._has_bootstrap or not (expired or self._repeats % _PATIENCE == 0):
             return
-        state = self.slots.state
+        state = self.kept
         if state["state"] != "KEYED" and self._event != "unwanted":
             self._swap = not self._swap
         # Before anything is asked for, the bootstrap identity may enrol, and nothing else.
@@ -430,13 +424,18 @@ class Agent:
             state["mode"] = "rotate"
 
     def _refused(self, value):
-        # Nothing was issued. `value`: the error, and the Public Key's identifier if it is registered.
-        error, public = value
+        # Nothing was issued. `value`: the error, or None where we looked and found nothing; and the Public
+        # Key's identifier if it is registered, for its name can be given only once.
+        error, fields = value
         self._later(error)
-        self._keep_public(public)
+        if error is None:
+            self._forget("public")
+        self.kept.update(fields)
+        if error is None:
+            return
         if self._repeats % _PATIENCE == 0:
             # Another way, and back again: what is refused now may be granted when the other is not.
-            state = self.slots.state
+            state = self.kept
             if state["mode"] == "renew":
                 state["mode"] = "rotate"
             elif state["mode"] == "rotate" and self.base():
@@ -444,51 +443,34 @@ class Agent:
             self._forget("key csr public")
         self.alarm = "the server refuses to issue a certificate: %s" % _plain(error)
 
-    def _nothing(self, public):
-        # Nothing was issued, but the public key may be registered; its name can be given only once.
-        self._later(None)
-        self._forget("public")
-        self._keep_public(public)
-
     def _pending(self, value):
-        state = self.slots.state
+        state = self.kept
         now = self.clock.now()
         state["since"] = min(state.get("since", now), now)  # the clock may have gone back
-        if value:
-            state["corr"] = value[0].hex()
-            self._keep_public(value[1])
+        state.update(value)
         self._later(None)
-
-    def _answered(self, value):
-        # No longer pending; `value`: what was issued, if anything.
-        if isinstance(value, tuple):
-            self.slots.state["uid"] = value[0]
-            self._keep_public(value[1])
-        self._forget("corr since")
 
     def _unfetched(self, error):
         self._later(error)
         self.alarm = "a new certificate cannot be fetched: %s" % _plain(error)
 
     def _stage(self, value):
-        uid, public, der = value
-        slots = self.slots
-        state = slots.state
+        fields, der = value
+        state = self.kept
+        state.update(fields)
         old = self.own()
         key = state.get("key")
-        self._keep_public(public)
         public = state.get("public") or (old.public_uid if old and not key else "")
         key = bytes.fromhex(key) if key else old.key
-        state["trial"] = slots.stage(Identity(key, der, self.csr(), uid, public))
-        state["uid"] = uid
-
-    def _verified(self, signer):
-        self.slots.state["signer"] = signer
-        self._verdict = ""
+        state["trial"] = self.slots.stage(Identity(key, der, self.csr(), state["uid"], public))
 
     def _reject(self, why):
-        # Remembered and never fetched again; the next attempt goes on from the end of the chain.
-        state = self.slots.state
+        # Remembered and never fetched again; the next attempt goes on from the end of the chain, or where the
+        # old one is no good either, from the bootstrap identity.
+        state = self.kept
+        both = self._event == "both refused"
+        if both:
+            why = "no identity is accepted"
         uid = state.get("uid", "")
         state["refused"] = list(state.get("refused", ()))[1 - _KEPT :] + [uid]
         state["rejects"] = state.get("rejects", 0) + 1
@@ -497,9 +479,11 @@ class Agent:
         self.alarm = "a new certificate was rejected: %s" % _plain(why)
         self._forget()
         self._later(why, _DEARER)
+        if both:
+            state["mode"] = "enrol"
 
     def _promote(self, value):
-        state = self.slots.state
+        state = self.kept
         state["active"] = state["trial"]
         state["renewals"] = state.get("renewals", 0) + 1 if state["mode"] == "renew" else 0
         signer = state.get("signer", 0)
@@ -517,12 +501,7 @@ class Agent:
         validity = self.validity()
         if validity is not None:
             self.clock.raise_floor(validity[0])
-            self.slots.state["floor"] = self.clock.floor
-
-    def _start_over(self, value):
-        self._reject("no identity is accepted")
-        self.slots.state["mode"] = "enrol"
-
+            self.kept["floor"] = self.clock.floor
     def tried(self, new, old):
         """The event of a trial: how the new identity fared, and the old one if it was tried.
 
@@ -571,7 +550,7 @@ class Agent:
 
     def status(self):
         """What an operator wants to see, a dict without secrets."""
-        state = self.slots.state
+        state = self.kept
         return {
             "state": state["state"],
             "mode": self.mode,
