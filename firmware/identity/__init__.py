@@ -27,13 +27,17 @@ def preload():
 
 def let_go(kept):
     """Unload what was imported of this package, and of the client's operations, since `kept`, the names that
-    were in sys.modules then."""
+    were in sys.modules then. Raises nothing: in a heap that is full it is left for another time."""
     found = False
-    for name in list(sys.modules):
-        package, _, child = name.rpartition(".")
-        if package in ("identity", "kmip_lite.ops") and name not in kept:
-            delattr(sys.modules[package], child)
-            del sys.modules[name]
-            found = True
+    try:
+        for name in list(sys.modules):
+            package, _, child = name.rpartition(".")
+            if package in ("identity", "kmip_lite.ops") and name not in kept:
+                del sys.modules[name]
+                found = True
+                if hasattr(sys.modules[package], child):  # not where its import has failed
+                    delattr(sys.modules[package], child)
+    except MemoryError:
+        pass
     if found:
         gc.collect()

@@ -13,7 +13,7 @@ async def arun(agent, world):
     A call that is cancelled leaves no connection open; the next one begins the job again.
     """
     steps = outcome = None
-    kept = set(sys.modules)
+    kept = sys.modules
     try:
         while True:
             try:
@@ -21,6 +21,7 @@ async def arun(agent, world):
                     job = agent.job()
                     if not job:
                         return False
+                    kept = set(sys.modules)
                     from identity.jobs import work
 
                     steps = work(agent, job)

@@ -13,7 +13,7 @@ def run(agent, world):
     fails, or anything else, the job is tried again later; nothing is raised for it.
     """
     steps = outcome = None
-    kept = set(sys.modules)
+    kept = sys.modules
     try:
         while True:
             try:
@@ -21,6 +21,7 @@ def run(agent, world):
                     job = agent.job()
                     if not job:
                         return False
+                    kept = set(sys.modules)
                     from identity.jobs import work
 
                     steps = work(agent, job)

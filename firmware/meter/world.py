@@ -58,16 +58,16 @@ class World:
         self._client = client
         self._header = None
         # How long the server's certificate lasts bounds what its clock may say.
+        self._latest = 0
         kept = set(sys.modules)
         try:
             from identity.x509 import Certificate
 
             self._latest = seconds(Certificate(self._server).not_after)
         except ValueError:
-            self._latest = 0
+            pass
         finally:
             let_go(kept)
-            self._server = None
         self.connections += 1
         if self._anchor is not None:
             self._anchors.proved("server", self._anchor)
@@ -77,7 +77,7 @@ class World:
         if depth and self._anchor is None and len(self._anchors.server) > 1:
             self._anchor = bytes(der)
         if not depth:
-            self._server = bytes(der)
+            self._server = bytes(der)  # read when the handshake has given its memory back
         return 0
 
     def connected(self):
