@@ -19,11 +19,12 @@ README = ROOT / "README.md"
 
 
 def transitions():
-    """The renewal agent's TABLE, read from its source: (state, event, next state, method) each."""
+    """The renewal agent's TABLE, read from its source: (state, event, next state) each."""
     tree = ast.parse((ROOT / "firmware/identity/renewal.py").read_text())
     for node in tree.body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "TABLE":
-            return ast.literal_eval(node.value)
+            rows = [row.split("|") for row in ast.literal_eval(node.value).strip().split("\n")]
+            return [(row[0], row[1], row[2] or row[0]) for row in rows]
     raise LookupError("no TABLE in renewal.py")
 
 
@@ -32,7 +33,7 @@ def states():
     lines = ["```mermaid", "stateDiagram-v2", "    direction LR", "    [*] --> STABLE"]
     arrows = {}
     stays = {}
-    for state, event, after, _ in transitions():
+    for state, event, after in transitions():
         if state == after:
             stays.setdefault(state, []).append(event)
         else:

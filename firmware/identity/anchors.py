@@ -5,9 +5,6 @@ has signed (a cross-certificate, where the new one is self-signed by its nature)
 only after something has been verified under the new.
 """
 
-from binascii import hexlify, unhexlify
-
-from identity import x509
 from identity.journal import Journal
 
 
@@ -21,7 +18,7 @@ class Anchors:
         for name in self._sets:
             kept = self._journal.value.get(name)
             if kept:
-                self._sets[name] = [unhexlify(text) for text in kept]
+                self._sets[name] = [bytes.fromhex(text) for text in kept]
 
     @property
     def server(self):
@@ -38,6 +35,8 @@ class Anchors:
 
         Raises OSError where it cannot be written; it is not taken then.
         """
+        from identity.x509 import Certificate
+
         current = self._sets.get(name)
         if current is None:
             return "neither for the server nor for the issuer"
@@ -46,12 +45,12 @@ class Anchors:
         if len(current) > 1:
             return "two anchors already: the newer one has not proved itself yet"
         try:
-            offered = x509.Certificate(der)
+            offered = Certificate(der)
             if not offered.is_ca:
                 return "not an authority's certificate"
             if offered.unknown_critical is not None:
                 return "a critical extension is unknown"
-            if not (yield from offered.signed_by(x509.Certificate(current[0]))):
+            if not (yield from offered.signed_by(Certificate(current[0]))):
                 return "not signed by a current anchor"
         except ValueError as error:
             return "malformed: %s" % error
@@ -67,7 +66,7 @@ class Anchors:
     def _keep(self, name, anchors):
         value = self._journal.value
         before = value.get(name)
-        value[name] = [hexlify(anchor).decode() for anchor in anchors]
+        value[name] = [anchor.hex() for anchor in anchors]
         try:
             self._journal.commit()
         except OSError:

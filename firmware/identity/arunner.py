@@ -1,8 +1,9 @@
 """Drives the renewal agent under asyncio: others run while it waits, and between slices of arithmetic."""
 
 import asyncio
+import sys
 
-from identity.runner import work
+from identity import let_go
 
 
 async def arun(agent, world):
@@ -12,6 +13,7 @@ async def arun(agent, world):
     A call that is cancelled leaves no connection open; the next one begins the job again.
     """
     steps = outcome = None
+    kept = sys.modules
     try:
         while True:
             try:
@@ -19,6 +21,9 @@ async def arun(agent, world):
                     job = agent.job()
                     if not job:
                         return False
+                    kept = set(sys.modules)
+                    from identity.jobs import work
+
                     steps = work(agent, job)
                 wanted = steps.send(outcome)
             except StopIteration:
@@ -32,9 +37,12 @@ async def arun(agent, world):
             if wanted is None:
                 await asyncio.sleep(0)
                 continue
+            if wanted[0] == "open":
+                let_go(kept)
             try:
                 outcome = await getattr(world, wanted[0])(*wanted[1:])
             except Exception as error:
                 outcome = error
     finally:
+        let_go(kept)
         await world.close()

@@ -1,6 +1,6 @@
 """The renewal agent: a table of states that takes a device from one certificate to the next.
 
-Sans-I/O: `Agent.job()` says what is to be done now, whoever does it (see runner.py) reports an event,
+Sans-I/O: `Agent.job()` says what is to be done now, whoever does it (see jobs.py) reports an event,
 and the table says what follows. Everything that must outlive a cut of power is in `Slots.state` and
 is on flash before the next step is taken; so a job can be begun again at any time.
 
@@ -13,13 +13,13 @@ is on flash before the next step is taken; so a job can be begun again at any ti
   TRIAL    it is verified, and is to be proved: an object read and a report accepted under it
 """
 
-from binascii import hexlify, unhexlify
+import sys
 from hashlib import sha256
 from os import urandom
 
 from micropython import const
 
-from identity import x509
+from identity import let_go, preload
 from identity.clock import seconds
 from identity.slots import Identity
 
@@ -34,63 +34,58 @@ _DEARER = const(4)  # times as long is waited for what costs a certificate at ea
 _YEAR = const(31536000)
 _ENDLESS = const(200)  # years: a life as long as this has no end (RFC 5280, 4.1.2.5)
 
-# Each row: in this state, at this event, the next state, and the method that is run on the way.
-TABLE = (
-    ("STABLE", "due", "KEYED", "_begin"),
-    ("KEYED", "keyed", "KEYED", "_keep_key"),
-    ("KEYED", "unusable", "STABLE", "_abandon"),
-    ("KEYED", "early", "STABLE", "_put_off"),
-    ("KEYED", "offline", "KEYED", "_later"),
-    ("KEYED", "turned away", "KEYED", "_other_way"),
-    ("KEYED", "send", "ASKED", ""),
-    ("ASKED", "delivered", "STAGED", "_stage"),
-    ("ASKED", "issued", "ISSUED", "_issued"),
-    ("ASKED", "pending", "PENDING", "_pending"),
-    ("ASKED", "refused", "KEYED", "_refused"),
-    ("ASKED", "unwanted", "KEYED", "_other_way"),
-    ("ASKED", "nothing", "KEYED", "_nothing"),
-    ("ASKED", "lost", "ASKED", "_later"),
-    ("ASKED", "unfindable", "ASKED", "_later"),
-    ("ASKED", "unknowable", "KEYED", "_later"),
-    ("ASKED", "offline", "ASKED", "_later"),
-    ("ASKED", "turned away", "ASKED", "_turned_away"),
-    ("ASKED", "unusable", "STABLE", "_abandon"),
-    ("PENDING", "pending", "PENDING", "_still_pending"),
-    ("PENDING", "offline", "PENDING", "_later"),
-    ("PENDING", "lost", "PENDING", "_later"),
-    ("PENDING", "turned away", "PENDING", "_turned_away"),
-    ("PENDING", "unusable", "STABLE", "_abandon"),
-    ("PENDING", "issued", "ISSUED", "_issued"),
-    ("PENDING", "refused", "ASKED", "_not_pending"),
-    ("PENDING", "late", "ASKED", "_not_pending"),
-    ("ISSUED", "delivered", "STAGED", "_stage"),
-    ("ISSUED", "refused", "ISSUED", "_unfetched"),
-    ("ISSUED", "gone", "STABLE", "_reject"),
-    ("ISSUED", "offline", "ISSUED", "_later"),
-    ("ISSUED", "lost", "ISSUED", "_later"),
-    ("ISSUED", "turned away", "ISSUED", "_turned_away"),
-    ("ISSUED", "unusable", "STABLE", "_abandon"),
-    ("STAGED", "good", "TRIAL", "_verified"),
-    ("STAGED", "offline", "STAGED", "_later"),
-    ("STAGED", "turned away", "STAGED", "_turned_away"),
-    ("STAGED", "refused", "STAGED", "_unfetched"),
-    ("STAGED", "gone", "STABLE", "_reject"),
-    ("STAGED", "bad", "STABLE", "_reject"),
-    ("STAGED", "damaged", "ISSUED", "_later"),
-    ("TRIAL", "unknown", "TRIAL", "_later"),
-    ("TRIAL", "proved", "STABLE", "_promote"),
-    ("TRIAL", "roll back", "STABLE", "_reject"),
-    ("TRIAL", "both refused", "KEYED", "_start_over"),
-    ("TRIAL", "damaged", "ISSUED", "_later"),
-)
-
-# In this state, this event so often in a row is that event. Where the server does not let us look for what
-# may have been issued, asking again risks one certificate too many, but no more.
-AFTER = (
-    ("ASKED", "unfindable", 7, "unknowable"),
-    ("ISSUED", "refused", 10, "gone"),
-    ("STAGED", "refused", 10, "gone"),
-)
+# Each row: in this state, at this event, the next state, and the method that is run on the way; a row without
+# them stays where it is, to try again later. Where one goes on, so many of the event in a row are another:
+# where the server does not let us look for what may have been issued, asking again risks one certificate too
+# many, but no more.
+TABLE = """
+STABLE|due|KEYED|_begin
+KEYED|keyed|KEYED|_keep
+KEYED|unusable|STABLE|_abandon
+KEYED|early|STABLE|_begin
+KEYED|offline|
+KEYED|turned away|KEYED|_turned_away
+KEYED|send|ASKED|
+ASKED|delivered|STAGED|_stage
+ASKED|issued|ISSUED|_keep
+ASKED|pending|PENDING|_pending
+ASKED|refused|KEYED|_refused
+ASKED|unwanted|KEYED|_turned_away
+ASKED|nothing|KEYED|_refused
+ASKED|lost|
+ASKED|unfindable|ASKED|_later|7|unknowable
+ASKED|unknowable|KEYED|_later
+ASKED|offline|
+ASKED|turned away|ASKED|_turned_away
+ASKED|unusable|STABLE|_abandon
+PENDING|pending|PENDING|_pending
+PENDING|offline|
+PENDING|lost|
+PENDING|turned away|PENDING|_turned_away
+PENDING|unusable|STABLE|_abandon
+PENDING|issued|ISSUED|_keep
+PENDING|refused|ASKED|
+PENDING|late|ASKED|
+ISSUED|delivered|STAGED|_stage
+ISSUED|refused|ISSUED|_unfetched|10|gone
+ISSUED|gone|STABLE|_reject
+ISSUED|offline|
+ISSUED|lost|
+ISSUED|turned away|ISSUED|_turned_away
+ISSUED|unusable|STABLE|_abandon
+STAGED|good|TRIAL|_keep
+STAGED|offline|
+STAGED|turned away|STAGED|_turned_away
+STAGED|refused|STAGED|_unfetched|10|gone
+STAGED|gone|STABLE|_reject
+STAGED|bad|STABLE|_reject
+STAGED|damaged|ISSUED|_later
+TRIAL|unknown|
+TRIAL|proved|STABLE|_promote
+TRIAL|roll back|STABLE|_reject
+TRIAL|both refused|KEYED|_reject
+TRIAL|damaged|ISSUED|_later
+"""
 
 
 class Agent:
@@ -129,6 +124,7 @@ class Agent:
         asynchronous=False,
         log=print,
     ):
+        preload()
         self.slots = slots
         self.clock = clock
         self.device = device
@@ -137,33 +133,29 @@ class Agent:
         self.anchors = anchors
         self.alarm = ""  # what an operator has to look at, or ""
         self.last = ""  # the last event and what it said
-        self._max_age = max_age
-        self._window = window
-        self._rotate_after = rotate_after
-        self._retry_first = retry_first
-        self._retry_most = retry_most
-        self._trial_span = trial_span
-        self._pending_most = pending_most
-        self._log = log
-        self._wake = 0
-        self._tries = 0
+        self.max_age = max_age
+        self.window = window
+        self.rotate_after = rotate_after
+        self.retry_first = retry_first
+        self.retry_most = retry_most
+        self.trial_span = trial_span
+        self.pending_most = pending_most
+        self.log = log
+        self._wake = self._tries = 0
         # The last outcome, and how often it came in a row. A board that is reset again and again must not
         # begin at none each time, or it would never lose patience.
         self._event = "turned away"
         self._repeats = urandom(1)[0] % _PATIENCE
         self._verdict = ""  # what the trial would come to, how often in a row, and for how long
-        self._verdicts = 0
-        self._lasted = 0
-        self._judged = 0
-        self._waited = 0
+        self._verdicts = self._lasted = self._judged = self._waited = 0
         self._doubts = 0  # reports in a row that were refused
         self._swap = False  # connect with the other identity than the mode's own
         self.asynchronous = asynchronous  # offered with what is asked
         self.single = False  # the server takes no batches, or their answers do not fit
         self._has_bootstrap = slots.bootstrap() is not None
-        self._validity = None  # of the active certificate: (slot and checksum, notBefore, notAfter)
-        state = slots.state
-        if not any(row[0] == state.get("state") for row in TABLE):
+        self._validity = None  # of the active certificate: slot and checksum, (notBefore, notAfter)
+        self.kept = state = slots.state
+        if "\n%s|" % state.get("state") not in TABLE:
             state["state"] = "STABLE"
         clock.raise_floor(state.get("floor", 0))
         self._raise_floor()
@@ -173,54 +165,55 @@ class Agent:
     @property
     def state(self):
         """The name of the state."""
-        return self.slots.state["state"]
+        return self.kept["state"]
 
     @property
     def mode(self):
         """What is under way: "renew", "rotate", "enrol", or "" in STABLE."""
-        return self.slots.state.get("mode", "")
+        return self.kept.get("mode", "")
 
     def own(self):
         """The device's own identity in use, or None where none is proved. Reads it from flash."""
         using = self.slots.using
-        return self.slots.identity() if using and using != self.slots.state.get("trial") else None
+        return self.slots.identity() if using and using != self.kept.get("trial") else None
 
     def validity(self):
         """(notBefore, notAfter) of the identity in use, seconds since 1970, or None without one."""
-        active = self.slots.state.get("active")
+        active = self.kept.get("active")
         if self._validity is None or self._validity[0] != active:
             found = self.own()
             if found is None:
                 return None
+            kept = set(sys.modules)
             try:
-                certificate = x509.Certificate(found.cert)
-                self._validity = (
-                    active,
-                    seconds(certificate.not_before),
-                    seconds(certificate.not_after),
-                )
+                from identity.x509 import Certificate
+
+                found = Certificate(found.cert)
+                self._validity = active, (seconds(found.not_before), seconds(found.not_after))
             except ValueError:
                 return None
-        return self._validity[1:]
+            finally:
+                let_go(kept)
+        return self._validity[1]
 
     def due_at(self):
         """When the identity in use is to be renewed, seconds since 1970."""
         validity = self.validity()
         if validity is None:
             return 0
-        life = validity[1] - validity[0]
+        begin, end = validity
+        life = end - begin
         age = life * 2 // 3
-        most = self._max_age or (_YEAR if life > _ENDLESS * _YEAR else 0)
+        most = self.max_age or (_YEAR if life > _ENDLESS * _YEAR else 0)
         if most:
             age = min(age, most)
         # A fleet that was enrolled together must not come back together.
         digest = sha256(self.device.encode()).digest()
-        window = min(self._window, life // 10)
-        return validity[0] + age + (digest[0] << 8 | digest[1]) * window // 65536
+        return begin + age + (digest[0] << 8 | digest[1]) * min(self.window, life // 10) // 65536
 
     def request(self, mode):
         """Have the next renewal begin now, as "renew" or "rotate" (an operator's or a server's wish)."""
-        self.slots.state["wanted"] = mode
+        self.kept["wanted"] = mode
         self.slots.commit()
         self._wake = 0
 
@@ -236,11 +229,11 @@ class Agent:
     # What to do next.
 
     def job(self):
-        """What is to be done now: a word for the runner, or "" when it is to wait. Raises OSError as
+        """What is to be done now: a word for jobs.work(), or "" when it is to wait. Raises OSError as
         event() does."""
         now = self.clock.now()
-        if self._wake - now > _DEARER * self._retry_most:
-            self._wake = now + self._retry_most  # the clock went back
+        if self._wake - now > _DEARER * self.retry_most:
+            self._wake = now + self.retry_most  # the clock went back
         if now < self._wake:
             return ""
         state = self.state
@@ -253,31 +246,27 @@ class Agent:
                 return "probe"
             self.event("due", mode)
             state = "KEYED"
-        if state in ("KEYED", "ASKED", "PENDING", "ISSUED") and self.mode == "renew" and self.own() is None:
+        if state not in ("STAGED", "TRIAL") and self.mode == "renew" and self.own() is None:
             self.event("unusable", "our key is gone")
             return ""
         if state == "KEYED":
             return "ask" if self.csr() else "key"
-        if state == "ASKED":
-            return "search"
         if state == "PENDING":
             # Only by a clock that the server's last answer has put right
-            waited = now - self.slots.state.get("since", now) if self._event == "pending" else 0
-            return "cancel" if waited > self._pending_most else "poll"
-        if state == "ISSUED":
-            return "fetch"
-        return "verify" if state == "STAGED" else "try"
+            waited = now - self.kept.get("since", now) if self._event == "pending" else 0
+            return "cancel" if waited > self.pending_most else "poll"
+        return {"ASKED": "search", "ISSUED": "fetch", "STAGED": "verify"}.get(state, "try")
 
     def sleep(self):
         """Seconds until job() can have something to say."""
         now = self.clock.now()
-        until = min(self._wake, now + _DEARER * self._retry_most)
-        if self.state == "STABLE" and not self.slots.state.get("wanted") and self._doubts < _PATIENCE:
+        until = min(self._wake, now + _DEARER * self.retry_most)
+        if self.state == "STABLE" and not self.kept.get("wanted") and self._doubts < _PATIENCE:
             until = max(until, self.due_at())
         return max(0, until - now)
 
     def _due(self, now):
-        state = self.slots.state
+        state = self.kept
         if self.validity() is None:
             if not self._has_bootstrap:
                 self.alarm = "no identity"
@@ -290,67 +279,36 @@ class Agent:
         if mode == "renew" and (
             state.get("rejects", 0) >= _REJECTS
             or not self.base()
-            or 0 < self._rotate_after <= state.get("renewals", 0)
+            or 0 < self.rotate_after <= state.get("renewals", 0)
         ):
             mode = "rotate"
         return mode
 
-    def early(self):
-        """Whether what is under way is not due at all, by a clock that was wrong when it began."""
-        wanted = self.slots.state.get("wanted") or self.mode == "enrol"
-        return not wanted and self.clock.now() < self.due_at()
-
     def base(self):
         """The Unique Identifier of the certificate to re-certify: the end of its chain as known."""
-        base = self.slots.state.get("base")
-        if base:
-            return base
-        found = self.own()
-        return found.uid if found is not None else ""
+        base = self.kept.get("base")
+        if not base:
+            found = self.own()
+            base = found.uid if found else ""
+        return base
 
     def csr(self):
         """The certificate request to send, DER, or b"" where it must be made first."""
-        kept = self.slots.state.get("csr")
-        if kept:
-            return unhexlify(kept)
-        if self.mode == "renew":
-            return self.own().csr
-        return b""
-
-    def key(self):
-        """The private key of the certificate under way, DER: a new one, or that of the identity in use."""
-        kept = self.slots.state.get("key")
-        return unhexlify(kept) if kept else self.own().key
+        kept = self.kept.get("csr", "")
+        return self.own().csr if not kept and self.mode == "renew" else bytes.fromhex(kept)
 
     def identity(self):
         """The identity to connect with for the work under way: our own, or the bootstrap identity to
         enrol, or where the server turned our own away; both stand for the same device."""
+        found = None
         if (self.mode == "enrol") != self._swap:
             found = self.slots.bootstrap()
-            if found is not None:
-                return found
-        return self.slots.identity()
+        return found or self.slots.identity()
 
     def trial(self):
         """The identity that is staged or on trial, or None."""
-        trial = self.slots.state.get("trial")
+        trial = self.kept.get("trial")
         return self.slots.slot(*trial) if trial else None
-
-    def public(self):
-        """The Unique Identifier of the public key under way, once it is registered, or ""."""
-        return self.slots.state.get("public", "")
-
-    def issued(self):
-        """The Unique Identifier of the certificate under way, once it is issued, or ""."""
-        return self.slots.state.get("uid", "")
-
-    def correlation(self):
-        """The Asynchronous Correlation Value of a Pending request, bytes."""
-        return unhexlify(self.slots.state["corr"])
-
-    def was_refused(self, uid):
-        """Whether this certificate was rejected before."""
-        return uid in self.slots.state.get("refused", ())
 
     # What happened.
 
@@ -360,25 +318,26 @@ class Agent:
         Raises OSError where it cannot be written; the state is then what it was.
         """
         slots = self.slots
-        state = slots.state
+        state = self.kept
         before = dict(state)
+        was = after = state["state"]
         if event != "send" and event != "keyed":  # those lie between one refusal and the next
             self._repeats = self._repeats + 1 if event == self._event else 1
             self._event = event
-        for row in AFTER:
-            if row[0] == state["state"] and row[1] == event and self._repeats >= row[2]:
-                event = row[3]
-        for row in TABLE:
-            if row[0] == state["state"] and row[1] == event:
-                break
-        else:
+        row = _row(was, event)
+        if len(row) > 4 and self._repeats >= int(row[4]):
+            event = row[5]
+            row = _row(was, event)
+        if not row:
             self._later(None)
-            self._log("renewal: %s, and %s means nothing there" % (state["state"], event))
+            self.log("renewal: %s, and %s means nothing there" % (was, event))
             return
         try:
             if row[3]:
                 getattr(self, row[3])(value)
-            state["state"] = row[2]
+            after = state["state"] = row[2]
+            if was == "PENDING" != after:
+                self._forget("corr since")
             if state != before:
                 # A key that is no longer wanted here must not stay in the older record.
                 slots.commit(scrub="key" in before and "key" not in state)
@@ -388,33 +347,36 @@ class Agent:
             raise
         error = value[0] if isinstance(value, tuple) else value
         self.last = "%s: %s" % (event, _plain(error)) if isinstance(error, Exception) else event
-        now = state["state"]
-        if now != row[0]:
-            if now not in ("KEYED", "ASKED"):
+        if after != was:
+            self._verdict = ""
+            if after not in ("KEYED", "ASKED"):
                 self._tries = 0
-            if now in ("KEYED", "STABLE"):
+            if after in ("KEYED", "STABLE"):
                 self._swap = False
-            self._log("renewal: %s -> %s (%s)" % (row[0], now, self.last))
+            self.log("renewal: %s -> %s (%s)" % (was, after, self.last))
         elif event != "keyed":
-            self._log("renewal: %s, again in %d s (%s)" % (now, self.sleep(), self.last))
+            self._log_wait(self.last)
+
+    def _log_wait(self, why):
+        self.log("renewal: %s, again in %d s (%s)" % (self.state, self.sleep(), why))
 
     def stumbled(self, error):
         """The store failed, or memory did: what was being done is tried again later."""
         self.alarm = "the store fails: %s" % _plain(error)
         self._later(None)
-        self._log("renewal: %s, again in %d s (%s)" % (self.state, self.sleep(), self.alarm))
+        self._log_wait(self.alarm)
 
     def _later(self, value, dearer=1):
         # Exponential back-off with full jitter, within a tenth of what is left of the certificate. A
         # certificate that was rejected counts as well, over a restart too: each one costs its issuer.
-        most = dearer * self._retry_most
+        most = dearer * self.retry_most
         validity = self.validity()
         if validity is not None:
             left = validity[1] - self.clock.now()
             if left > 0:
-                most = max(self._retry_first, min(most, left // 10))
-        rejects = self.slots.state.get("rejects", 0)
-        self._wait(min(most, self._retry_first << min(self._tries + rejects, 20)))
+                most = max(self.retry_first, min(most, left // 10))
+        rejects = self.kept.get("rejects", 0)
+        self._wait(min(most, self.retry_first << min(self._tries + rejects, 20)))
         self._tries += 1
 
     def _wait(self, most):
@@ -422,132 +384,93 @@ class Agent:
         self._waited = 1 + (most * (random[0] << 8 | random[1]) >> 16)
         self._wake = self.clock.now() + self._waited
 
+    def _forget(self, names="mode key csr public uid corr since trial signer"):
+        for name in names.split():
+            self.kept.pop(name, None)
+
     def _begin(self, mode):
         self._forget()
-        self.slots.state["mode"] = mode
+        if mode:
+            self.kept["mode"] = mode
 
-    def _forget(self, *names):
-        for name in names or ("mode", "key", "csr", "public", "uid", "corr", "since", "trial", "signer"):
-            self.slots.state.pop(name, None)
-
-    def _keep_key(self, made):
-        key, csr = made
-        state = self.slots.state
-        if key:
-            state["key"] = hexlify(key).decode()
-        state["csr"] = hexlify(csr).decode()
-
-    def _put_off(self, value):
-        self._forget()
+    def _keep(self, fields):
+        self.kept.update(fields)
 
     def _abandon(self, why):
         # The key in use is gone, or is none that we can sign with: a new one, by whom it may be.
         self._forget()
-        self.slots.state["wanted"] = "rotate"
+        self.kept["wanted"] = "rotate"
         self.alarm = "a new key is needed: %s" % _plain(why)
 
-    def _impatient(self):
-        # After some refusals in a row, and at once where our certificate has ended by our clock.
+    def _turned_away(self, error):
+        # The server does not want the identity we came with: come with the other after some refusals in a
+        # row, and at once where our certificate has ended by our clock.
+        self._later(error)
+        self.alarm = "the server refuses our certificate"
         validity = self.validity()
         expired = validity is not None and self.clock.now() > validity[1]
-        return expired or self._repeats % _PATIENCE == 0
-
-    def _turned_away(self, error):
-        # The server does not want the identity we came with: after some patience come with the other.
-        self._later(error)
-        self.alarm = "the server refuses our certificate"
-        if self._has_bootstrap and self._impatient():
-            self._swap = not self._swap
-
-    def _other_way(self, error):
-        # As above, before anything is asked for: the bootstrap identity may enrol, and nothing else.
-        self._later(error)
-        self.alarm = "the server refuses our certificate"
-        state = self.slots.state
-        if not self._has_bootstrap or not self._impatient():
+        if not self._has_bootstrap or not (expired or self._repeats % _PATIENCE == 0):
             return
-        if state["mode"] == "enrol":
-            if self.own() is not None:
-                state["mode"] = "rotate"
-        else:
+        state = self.kept
+        if state["state"] != "KEYED" and self._event != "unwanted":
+            self._swap = not self._swap
+        # Before anything is asked for, the bootstrap identity may enrol, and nothing else.
+        elif state["mode"] != "enrol":
             if state["mode"] == "renew":
                 self._forget("csr")
             state["mode"] = "enrol"
-            self._wait(self._retry_first)
+            self._wait(self.retry_first)
+        elif self.own() is not None:
+            state["mode"] = "rotate"
 
     def _refused(self, value):
-        # Nothing was issued. `value`: the error, and the Public Key's identifier if it is registered.
-        error, public = value
+        # Nothing was issued. `value`: the error, or None where we looked and found nothing; and the Public
+        # Key's identifier if it is registered, for its name can be given only once.
+        error, fields = value
         self._later(error)
-        state = self.slots.state
-        if public:
-            state["public"] = public
+        if error is None:
+            self._forget("public")
+        self.kept.update(fields)
+        if error is None:
+            return
         if self._repeats % _PATIENCE == 0:
             # Another way, and back again: what is refused now may be granted when the other is not.
+            state = self.kept
             if state["mode"] == "renew":
                 state["mode"] = "rotate"
             elif state["mode"] == "rotate" and self.base():
                 state["mode"] = "renew"
-            self._forget("key", "csr", "public")
+            self._forget("key csr public")
         self.alarm = "the server refuses to issue a certificate: %s" % _plain(error)
 
-    def _nothing(self, public):
-        # Nothing was issued, but the public key may be registered; its name can be given only once.
-        self._later(None)
-        self._forget("public")
-        if public:
-            self.slots.state["public"] = public
-
     def _pending(self, value):
-        correlation, public = value
-        state = self.slots.state
-        state["corr"] = hexlify(correlation).decode()
-        state["since"] = self.clock.now()
-        if public:
-            state["public"] = public
+        state = self.kept
+        now = self.clock.now()
+        state["since"] = min(state.get("since", now), now)  # the clock may have gone back
+        state.update(value)
         self._later(None)
-
-    def _still_pending(self, value):
-        state = self.slots.state
-        state["since"] = min(state.get("since", 0), self.clock.now())  # the clock may have gone back
-        self._later(None)
-
-    def _not_pending(self, value):
-        self._forget("corr", "since")
-
-    def _issued(self, value):
-        uid, public = value
-        state = self.slots.state
-        state["uid"] = uid
-        if public:
-            state["public"] = public
-        self._forget("corr", "since")
 
     def _unfetched(self, error):
         self._later(error)
         self.alarm = "a new certificate cannot be fetched: %s" % _plain(error)
 
     def _stage(self, value):
-        uid, public, der = value
-        slots = self.slots
-        state = slots.state
+        fields, der = value
+        state = self.kept
+        state.update(fields)
         old = self.own()
-        key = self.key()
-        csr = self.csr()
-        if public:
-            state["public"] = public
-        public = state.get("public") or (old.public_uid if old and not state.get("key") else "")
-        staged = Identity(key, der, csr, uid, public)
-        state["trial"] = slots.stage(staged)
-        state["uid"] = uid
-
-    def _verified(self, signer):
-        self.slots.state["signer"] = signer
-        self._verdict = ""
+        key = state.get("key")
+        public = state.get("public") or (old.public_uid if old and not key else "")
+        key = bytes.fromhex(key) if key else old.key
+        state["trial"] = self.slots.stage(Identity(key, der, self.csr(), state["uid"], public))
 
     def _reject(self, why):
-        # Remembered and never fetched again; the next attempt goes on from the end of the chain.
-        state = self.slots.state
+        # Remembered and never fetched again; the next attempt goes on from the end of the chain, or where the
+        # old one is no good either, from the bootstrap identity.
+        state = self.kept
+        both = self._event == "both refused"
+        if both:
+            why = "no identity is accepted"
         uid = state.get("uid", "")
         state["refused"] = list(state.get("refused", ()))[1 - _KEPT :] + [uid]
         state["rejects"] = state.get("rejects", 0) + 1
@@ -556,9 +479,11 @@ class Agent:
         self.alarm = "a new certificate was rejected: %s" % _plain(why)
         self._forget()
         self._later(why, _DEARER)
+        if both:
+            state["mode"] = "enrol"
 
     def _promote(self, value):
-        state = self.slots.state
+        state = self.kept
         state["active"] = state["trial"]
         state["renewals"] = state.get("renewals", 0) + 1 if state["mode"] == "renew" else 0
         signer = state.get("signer", 0)
@@ -566,7 +491,7 @@ class Agent:
         if self.anchors is not None and signer < len(self.issuers):
             self.anchors.proved("issuer", self.issuers[signer])
         self._forget()
-        self._forget("wanted", "base", "rejects", "refused")
+        self._forget("wanted base rejects refused")
         self._raise_floor()
         self._wake = 0
         self.alarm = ""
@@ -576,12 +501,7 @@ class Agent:
         validity = self.validity()
         if validity is not None:
             self.clock.raise_floor(validity[0])
-            self.slots.state["floor"] = self.clock.floor
-
-    def _start_over(self, value):
-        self._reject("no identity is accepted")
-        self.slots.state["mode"] = "enrol"
-
+            self.kept["floor"] = self.clock.floor
     def tried(self, new, old):
         """The event of a trial: how the new identity fared, and the old one if it was tried.
 
@@ -615,23 +535,22 @@ class Agent:
             self._lasted += max(0, min(now - self._judged, self._waited))
         self._judged = now
         self._verdicts += 1
+        self.alarm = "the new certificate is refused"
         if not verdict:
             self.alarm = "the new certificate is neither proved nor refused"
-            return "unknown"
-        self.alarm = "the new certificate is refused"
-        if verdict == "both refused":
+        elif verdict == "both refused":
             self.alarm = "no identity is accepted"
             if not self._has_bootstrap:
-                return "unknown"
+                verdict = ""
         # What never connects may be refused by a server that just hangs up; that takes longer to tell.
         least = _UNHEARD if new == "offline" else 1
-        if self._verdicts < least * _PATIENCE or self._lasted < least * self._trial_span:
-            return "unknown"
-        return verdict
+        if self._verdicts < least * _PATIENCE or self._lasted < least * self.trial_span:
+            verdict = ""
+        return verdict or "unknown"
 
     def status(self):
         """What an operator wants to see, a dict without secrets."""
-        state = self.slots.state
+        state = self.kept
         return {
             "state": state["state"],
             "mode": self.mode,
@@ -645,6 +564,15 @@ class Agent:
             "alarm": self.alarm,
             "clock": "known" if self.clock.known() else "floor",
         }
+
+
+def _row(state, event):
+    # The columns of this row of the table, () where there is none.
+    at = TABLE.find("\n%s|%s|" % (state, event)) + 1
+    if not at:
+        return ()
+    row = TABLE[at : TABLE.index("\n", at)].split("|")
+    return row if row[2] else (state, event, state, "_later")
 
 
 def _plain(value):

@@ -1,6 +1,7 @@
 """The emulated meter: reads its register, reports its usage, and keeps its certificate renewed."""
 
 import asyncio
+import gc
 import json
 import os
 
@@ -14,6 +15,7 @@ from identity.renewal import Agent
 from identity.slots import Identity, Slots
 from identity.steps import run as run_steps
 from kmip_lite import tls
+from kmip_lite.client import load
 from kmip_lite.message import KmipError
 from kmip_lite.ttlv import TTLVError
 from meter.aworld import AWorld, post
@@ -39,6 +41,12 @@ class Meter:
     def __init__(self, root, log=print, note=None, tick=None):
         with open(root + "/config.json") as file:
             self.config = config = json.load(file)
+        # What each boot asks for. Loaded when it is first asked for, it would lie where TLS needs one piece.
+        asked = "get get_usage_allocation"
+        if not config.get("version"):
+            asked += " agree discover_versions"
+        for verb in asked.split():
+            load(verb)
         self.log = log
         self._note = note
         self._tick = tick or (lambda: None)
@@ -241,6 +249,7 @@ class Meter:
             body += seal(self.key, header, text, os.urandom(16))
         billing = config["billing"]
         await self.world.close()
+        gc.collect()
         try:
             context = tls.context(self.anchors.server, identity.cert, identity.key)
             address = (billing["host"], billing["port"], billing["name"], config.get("timeout", 10))

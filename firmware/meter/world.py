@@ -1,8 +1,9 @@
 """The meter's connections to the key server, as the renewal agent and the meter use them."""
 
 import gc
+import sys
 
-from identity import x509
+from identity import let_go
 from identity.clock import seconds
 from kmip_lite import tls
 from kmip_lite.client import Client
@@ -56,6 +57,17 @@ class World:
     def _opened(self, client):
         self._client = client
         self._header = None
+        # How long the server's certificate lasts bounds what its clock may say.
+        self._latest = 0
+        kept = set(sys.modules)
+        try:
+            from identity.x509 import Certificate
+
+            self._latest = seconds(Certificate(self._server).not_after)
+        except ValueError:
+            pass
+        finally:
+            let_go(kept)
         self.connections += 1
         if self._anchor is not None:
             self._anchors.proved("server", self._anchor)
@@ -65,11 +77,7 @@ class World:
         if depth and self._anchor is None and len(self._anchors.server) > 1:
             self._anchor = bytes(der)
         if not depth:
-            # How long it lasts bounds what its clock may say.
-            try:
-                self._latest = seconds(x509.Certificate(der).not_after)
-            except ValueError:
-                self._latest = 0
+            self._server = bytes(der)  # read when the handshake has given its memory back
         return 0
 
     def connected(self):
@@ -121,3 +129,4 @@ class World:
             self.sent += client.sent
             self.received += client.received
             client.close()
+            gc.collect()

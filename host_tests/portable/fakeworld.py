@@ -14,12 +14,15 @@ from binascii import hexlify
 import minica
 import ramdisk
 
-from identity import csr, p256, renewal, runner, x509
+from identity import csr, jobs, p256, renewal, runner, verify, x509
 from identity.clock import Clock, seconds
 from identity.slots import Identity, Slots
 from kmip_lite.message import KmipError, KmipPending
+from kmip_lite.ops import get, recertify
 from kmip_lite.tls import TLSError
 from kmip_lite.ttlv import TTLVError
+
+LOADED = (jobs, verify, get, recertify)  # else the agent would load them anew for each of its jobs
 
 NAME = "meter-0001"
 DAY = 86400
@@ -29,6 +32,17 @@ LIFE = 30 * DAY
 LINK = 0x42004A
 NAME_TAG = 0x420053
 CERTIFICATE_LINK, PUBLIC_KEY_LINK, REPLACEMENT, REPLACED = 0x101, 0x102, 0x106, 0x107
+
+# The agent's table, (state, event, next state, method), and (state, event, so often in a row, another event).
+ROWS = []
+AFTER = []
+for line in renewal.TABLE.strip().split("\n"):
+    row = line.split("|")
+    if not row[2]:
+        row = row[:2] + [row[0], "_later"]
+    ROWS.append(tuple(row[:4]))
+    if len(row) > 4:
+        AFTER.append((row[0], row[1], int(row[4]), row[5]))
 
 GENERAL_FAILURE = 0x100
 REASONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10, 0x15, GENERAL_FAILURE)
@@ -417,13 +431,13 @@ class Device:
 
         def watched(name, value=None):
             before = self.agent.state
-            if not any(row[0] == before and row[1] == name for row in renewal.TABLE):
+            if not any(row[0] == before and row[1] == name for row in ROWS):
                 self.fail("%s, %s is not in the table" % (before, name))
             active = slots.state.get("active")
             if name == "proved":
                 self.proving = self.agent.trial().uid
             event(name, value)
-            for row in renewal.AFTER:
+            for row in AFTER:
                 if row[:2] == (before, name) and self.agent.last.startswith(row[3]):
                     name = row[3]
             self.taken.add((before, name))

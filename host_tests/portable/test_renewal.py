@@ -1039,10 +1039,10 @@ def test_spread_over_the_fleet():
         agent.device = "meter-%04d" % n
         dues.append(agent.due_at() - begin - (end - begin) * 2 // 3)
     assert 0 <= min(dues) < 600 and 3000 < max(dues) < 3600 and len(set(dues)) > 55
-    agent._max_age = 5 * DAY
+    agent.max_age = 5 * DAY
     agent.device = "meter-0001"
     assert 0 <= agent.due_at() - begin - 5 * DAY < 3600
-    agent._window = 100 * DAY  # no more than a tenth of the life
+    agent.window = 100 * DAY  # no more than a tenth of the life
     assert agent.due_at() - begin - 5 * DAY < 3 * DAY
 
 
@@ -1113,14 +1113,14 @@ def test_server_that_is_down_wears_no_flash():
 
 
 def test_zz_every_row_was_taken():
-    rows = {row[:2] for row in renewal.TABLE}
-    assert len(rows) == len(renewal.TABLE)  # no two for one event
+    rows = {row[:2] for row in fakeworld.ROWS}
+    assert len(rows) == len(fakeworld.ROWS)  # no two for one event
     for test in sorted(globals()):  # where it runs alone
         if test.startswith("test_") and not test.startswith("test_zz") and not rows <= taken:
             globals()[test]()
     assert rows - taken == set(), rows - taken
-    methods = [row[3] for row in renewal.TABLE if row[3]]
+    methods = [row[3] for row in fakeworld.ROWS if row[3]]
     assert all(hasattr(renewal.Agent, name) for name in methods)
-    states = {row[0] for row in renewal.TABLE}
-    assert states == {row[2] for row in renewal.TABLE}
+    states = {row[0] for row in fakeworld.ROWS}
+    assert states == {row[2] for row in fakeworld.ROWS}
     print("agent: %d runs with faults, most certificates left over: %d" % (tried["faults"], tried["orphans"]))
