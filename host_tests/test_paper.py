@@ -1,4 +1,4 @@
-"""The tables of what the white paper names cannot lie: a file that is not there, or that no test uses, shows."""
+"""The tables of what the white paper names cannot lie: a missing file, or one that no test uses, shows."""
 
 import pytest
 

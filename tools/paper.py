@@ -82,7 +82,7 @@ def _tests(what, uses, *folders):
         if not here:
             raise LookupError("no test in host_tests/%s uses %s" % (folder, what))
         told += sorted(here, key=_general)[:2]
-    rest = len(set(path[:-3] for path in found)) - len(told)
+    rest = len({path[:-3] for path in found}) - len(told)
     return ", ".join(told) + (" and %d more" % rest if rest else "")
 
 
