@@ -93,15 +93,16 @@ def tighten(table):
     lowered = []
     for row in table["budgets"]:
         measured, goal, held = row["measured"], row["goal"], row["held"]
-        if held is not None and held <= measured * _LOOSE:
-            continue
         if row["key"].startswith("renewal.heap"):
-            new = measured  # told in steps that leave room
+            # Within two GRAINs it is chance what is measured.
+            new = measured + 2 * heap.GRAIN
+            loose = measured + 4 * heap.GRAIN
         else:
+            loose = measured * _LOOSE
             new = math.ceil(measured * _ROOM / 16) * 16 if measured > 99 else measured
         if goal is not None and measured <= goal:
             new = min(new, goal)
-        if new != held:
+        if held is None or held > loose:
             row["held"] = new
             lowered.append("%s: the budget is %d now" % (row["what"], new))
     return lowered

@@ -24,7 +24,7 @@ from .sizes import Board
 LIFE = 3600  # seconds of a renewed certificate; the one before must end sooner
 GRAIN = 4096  # bytes: what a heap's size is told in
 _FINENESS = 1024  # bytes: how exactly the smallest is looked for
-_TIMES = 6  # renewals that succeed where one does surely
+_TIMES = 8  # renewals that succeed where one does surely
 _ABOVE = 3 * GRAIN  # bytes above a heap with a failure that are looked at too
 _LARGE = 512 << 10  # bytes: a heap that is short of nothing but large pieces
 

@@ -1,9 +1,8 @@
 """run_without.py MODULE test_a.py test_this test_that test_b.py ... OTHER ...: portable tests on a board
 that lacks a module. Of a file the tests named behind it are run, or all where none is named.
 
-A test that comes to need it is counted apart: that shows by an error that names it, or where the test was
-named by a failed assertion. First imports the
-OTHER modules, which must not need it. The last line is
+A test that comes to need it is counted apart: that shows by an error that names it, or, where the test was
+named, by an assertion that fails. First imports the OTHER modules, which must not need it. The last line is
 `N passed, N failed, N need it`, the one before it what the client says of a verb that is not there.
 """
 

@@ -28,10 +28,15 @@ def board(tmp_path_factory):
 
 
 def which(name):
-    """The portable tests of kmip_lite alone that name a module: files, each with its tests behind it, or
-    with none where only what they have in common names it."""
+    """The portable tests of kmip_lite alone that name a module, or an optional one that imports it: files,
+    each with its tests behind it, or with none where only what they have in common names it."""
     found = [*CORE_TESTS]
-    word = re.compile(r"\b%s\b" % name.rsplit(".", 1)[1])
+    users = [other for other in modules.optional()
+             if re.search(r"\b%s import\b" % re.escape(name), modules.paths()[other].read_text())]
+    last = "|".join(module.rsplit(".", 1)[1] for module in [name, *users])
+    # Of an operation, its verb; the names of other files are words that stand for other things too.
+    shape = r"\b(%s)\b" if ".ops." in name else r"(?:kmip_lite\.|import .*\b)(%s)\b|\b(%s)\("
+    word = re.compile(shape.replace("%s", last))
     for path in sorted(ports.PORTABLE.glob("test_*.py")):
         text = path.read_text()
         if path.name in found or not re.search(r"^from kmip_lite", text, re.M) \
