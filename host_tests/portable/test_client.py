@@ -373,6 +373,14 @@ def test_agree_with_a_server_that_speaks_2_x_only():
         assert kmip.version == 13 and kmip.round_trips == answers
 
 
+def test_a_length_of_a_wrong_type_at_the_buffers_end():
+    fields = m.key_block(KEY, bits=None) + [m.ttlv(0x42002A, m.TEXT, "")]
+    answer = m.success(m.GET, *m.get_payload(2, [m.ttlv(0x420040, m.STRUCTURE, fields)]))
+    stream = Stream(answer)
+    raises(TTLVError, Client(stream, buf=len(answer)).get, "id-1")
+    assert stream.closed
+
+
 def test_wait_asks_less_and_less_often():
     waiting = m.message(m.item(0x1A, None, status=m.PENDING, correlation=b"c"))
     naps = []

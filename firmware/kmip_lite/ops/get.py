@@ -162,7 +162,8 @@ def _key_block(d, found):
             found.algorithm_at = d.at
         elif tag == _TAG_CRYPTOGRAPHIC_LENGTH:
             wanted = _INTEGER
-            found.bits = d.half(0) << 16 | d.half(1)
+            if kind == wanted:  # another may be empty, at the buffer's end
+                found.bits = d.half(0) << 16 | d.half(1)
         elif tag == _TAG_KEY_WRAPPING_DATA:
             wanted = _STRUCTURE
             found.wrapped = True
