@@ -217,7 +217,8 @@ class Responder:
         d.open(size)
         d.need(_TAG_REQUEST_MESSAGE, _STRUCTURE)
         d.enter()
-        d.need(_TAG_REQUEST_HEADER, _STRUCTURE)
+        if not d.next() or d.tag != _TAG_REQUEST_HEADER:  # _item() counts from the first on
+            raise _no(_REASON_INVALID_MESSAGE, "no header")
         header = d.at
         d.enter()
         d.need(_TAG_PROTOCOL_VERSION, _STRUCTURE)

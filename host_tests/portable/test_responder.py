@@ -208,6 +208,13 @@ def test_a_batch():
     assert len(Device(buf=2048, out=88 + 8 * 120).answer(most)) == 88 + 8 * 64
 
 
+def test_the_header_comes_first():
+    for first in (m.ttlv(0x420012, E, 1), TOLD):
+        refused(m.ttlv(0x420078, S, [first, header(), TOLD]), INVALID_MESSAGE, version=10, word="header")
+    refused(m.ttlv(0x420078, S, []), INVALID_MESSAGE, version=10, word="header")
+    refused(m.ttlv(0x420078, S, [m.ttlv(0x420077, T, "x"), TOLD]), INVALID_MESSAGE, version=10)
+
+
 def test_as_long_an_answer_as_can_be():
     # What is told of a failure never outgrows the room that was reckoned for it.
     for text in ("", "x", "x" * 40, "x" * 300, "\xe9" * 40, "\xe9" * 20):
