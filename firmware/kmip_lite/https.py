@@ -142,9 +142,15 @@ class Stream:
     def _wrote(self, count):
         self._have += count
         if self._have == self._size:
+            self._wipe()
             self._begin()
             self._state = _STATUS
             self._room = _MOST
+
+    def _wipe(self):
+        # The room behind the head: a message can begin with a password or a key.
+        for at in range(self._start, len(self._head)):
+            self._head[at] = 0
 
     def readinto(self, buf):
         """Read at least one byte of the answer, at most len(buf); 0 where there is no more of it."""
@@ -282,6 +288,7 @@ class Stream:
 
     def close(self):
         """Close the connection."""
+        self._wipe()
         self._stream.close()
 
 

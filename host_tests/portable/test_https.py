@@ -449,6 +449,17 @@ def test_a_small_message_goes_out_in_one_piece():
         assert raw.writes == writes
 
 
+def test_no_secret_stays_behind_the_head():
+    registered = answered(m.success(m.REGISTER, m.uid()))
+    for raw in (Raw(registered), Raw(fail=0, how=OSError(ECONNRESET))):
+        stream = https.Stream(raw, "kmip.example")
+        try:
+            Client(stream).register(2, KEY)
+        except OSError:
+            pass
+        assert KEY not in bytes(stream._head)
+
+
 def test_next_to_nothing_is_allocated():
     if not hasattr(micropython, "heap_lock") or not hasattr(gc, "mem_alloc"):
         raise Skip("MicroPython only")
