@@ -393,10 +393,14 @@ def test_wait_asks_less_and_less_often():
         kmip = Client(Stream(*[waiting] * 6))
         assert raises(KmipPending, kmip.wait, b"c", "certify", 20, longest=6).correlation == b"c"
         assert naps == [1, 2, 4, 6, 6, 1]
+        naps[:] = []
+        kmip = Client(Stream(*[waiting] * 6))
+        assert raises(KmipPending, kmip.wait, b"c", "certify", 5, first=0).correlation == b"c"
+        assert naps == [0, 1, 2, 2]
     finally:
         client.sleep = sleep
     kmip = Client(Stream(m.message(m.failure(m.CERTIFY, 7))))
-    assert raises(KmipError, kmip.wait, b"c", "certify", first=0).reason == 7
+    assert raises(KmipError, kmip.wait, b"c", "certify", first=0.001).reason == 7
 
 
 # ---- asynchronous answers ----

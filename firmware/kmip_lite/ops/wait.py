@@ -11,7 +11,7 @@ def steps(client, correlation, operation, seconds=60, first=1, longest=30):
         pause = min(first, longest, seconds)
         yield pause
         seconds -= pause
-        first *= 2
+        first = first * 2 or 1
         try:
             return (yield ("poll", (correlation,), operation))
         except Exception as error:
