@@ -247,7 +247,8 @@ class AsyncClient(Client):
                 value = error = None
                 try:
                     if isinstance(wanted, tuple):
-                        value = await self._exchange(load(wanted[0]), wanted[1], {}, load(wanted[2]))
+                        value = await self._exchange(
+                            load(wanted[0]), wanted[1], {"into": wanted[3]}, load(wanted[2]))
                     else:
                         await asyncio.sleep(wanted)
                 except (Exception, asyncio.CancelledError) as caught:

@@ -6,9 +6,9 @@
 A verb of the client is a file in kmip_lite/ops, imported when it is first used; its arguments are
 those of the file's request() without the first two, and its value is that of its response(). A file
 with steps() takes several exchanges, or an answer to another operation: a generator, given the client
-and the verb's arguments, that yields (verb, arguments, the verb that the answer is to) for each exchange,
-and is sent its value or thrown its error; or it yields seconds to wait. So the same steps serve blocking
-and asyncio use.
+and the verb's arguments, that yields (verb, arguments, the verb that the answer is to, the caller's buffer
+for its value or None) for each exchange, and is sent its value or thrown its error; or it yields seconds to
+wait. So the same steps serve blocking and asyncio use.
 """
 
 import sys
@@ -103,7 +103,8 @@ class Client:
                 value = error = None
                 try:
                     if isinstance(wanted, tuple):
-                        value = self._exchange(load(wanted[0]), wanted[1], {}, load(wanted[2]))
+                        value = self._exchange(
+                            load(wanted[0]), wanted[1], {"into": wanted[3]}, load(wanted[2]))
                     else:
                         sleep(wanted)
                 except Exception as caught:
@@ -159,8 +160,7 @@ class Client:
         view = self._view
         if stream is None:
             raise OSError(ENOTCONN, "the connection is closed")
-        # Whatever fails, what is left on the wire is no answer to the next request: closed unless done.
-        self._stream = None
+        done = False
         try:
             at = 0
             while at < size:
@@ -175,10 +175,10 @@ class Client:
             self.received += size
             self.round_trips += 1
             self._response.open(size)
-            self._stream = stream
+            done = True
         finally:
-            if self._stream is None:
-                stream.close()
+            if not done:  # whatever it was, what is left on the wire is no answer to the next request
+                self.close()
         return self._response
 
     def wipe(self):

@@ -458,6 +458,17 @@ def test_batch():
     assert items[2][2] == (0x420079, 1, [])  # of the ID Placeholder
 
 
+def test_what_was_pending_goes_into_the_callers_buffer():
+    key = m.success(m.GET, *m.got_key(value=b"k" * 16))
+    waiting = m.message(m.item(0x1A, None, status=m.PENDING, correlation=b"c"))
+    for ask in (lambda kmip, room: kmip.poll(b"c", "get", into=room),
+                lambda kmip, room: kmip.wait(b"c", "get", first=0.001, into=room)):
+        room = bytearray(16)
+        kmip = Client(Stream(key))
+        assert ask(kmip, room).value is None and room == b"k" * 16
+        raises(KmipPending, Client(Stream(waiting)).poll, b"c", "get", into=room)
+
+
 def test_what_is_no_single_item_is_not_in_a_batch():
     batch = Client(Stream()).batch()
     for name in ("poll", "agree", "wait"):

@@ -26,7 +26,7 @@ def steps(client, versions=(21, 20, 14, 13, 12, 11, 10)):
         while found is None:
             client.set_version(ask)
             try:
-                found = yield ("discover_versions", (), "discover_versions")
+                found = yield ("discover_versions", (), "discover_versions", None)
             except Exception as error:
                 reason = getattr(error, "reason", 0)
                 newer = [version for version in versions if version >= 20]

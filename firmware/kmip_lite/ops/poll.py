@@ -15,7 +15,7 @@ def request(e, version, correlation):
     e.put(_TAG_ASYNCHRONOUS_CORRELATION_VALUE, _BYTE_STRING, correlation)
 
 
-def steps(client, correlation, operation):
+def steps(client, correlation, operation, into=None):
     """The value of `operation`, a verb, that was Pending with `correlation`; KmipPending as before, or
-    its KmipError. One round trip."""
-    return (yield ("poll", (correlation,), operation))
+    its KmipError. `into`: as that verb takes it. One round trip."""
+    return (yield ("poll", (correlation,), operation, into))
