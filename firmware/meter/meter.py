@@ -50,7 +50,7 @@ class Meter:
         self.log = log
         self._note = note
         self._tick = tick or (lambda: None)
-        # Not "identity": in a board's root that folder would be found in the package's place at the next boot.
+        # Not "identity": in a board's root that folder would hide the package from the second boot on.
         self.slots = Slots(root + "/slots", _existing(root + "/bootstrap"))
         self.anchors = Anchors(
             root + "/anchors",
