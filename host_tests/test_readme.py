@@ -2,14 +2,16 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 
 import ports
 
 from tools import budgets, heap, readme
 from tools.provision import provision
-from tools.refserver import Server, init
+from tools.refserver import Server, init, operator
 from tools.steps import ROOT
 
 
@@ -35,6 +37,63 @@ def test_the_first_program(port, tmp_path):
     assert "KMIP 14" in output
     assert "key of 128 bits" in output
     assert re.search(r"new certificate \S+ \d+ bytes", output)
+
+
+def test_the_programs_in_its_with(port, tmp_path):
+    init(tmp_path / "state", life=3600)
+    with Server(tmp_path / "state", newest=21, asynchronous={"certify": "delay 2"}) as server:
+        folder = tmp_path / "meter-0001"
+        provision(tmp_path / "state", "meter-0001", folder, port=server.port)
+        (folder / "program.py").write_text(code("first.py") + code("pending.py") + code("attributes.py"))
+        status, output = port.run(["program.py"], cwd=folder)
+    assert status == 0, output
+    assert "KMIP 21" in output
+    assert re.search(r"^certificate \S+$", output, re.M)
+    assert "x-site is north" in output
+
+
+def first_line(port, folder, program, text, act=lambda: None):
+    """The line with `text` that an endless program of README.md prints; act() once it runs."""
+    (folder / "program.py").write_text(program)
+    process = port.start(["program.py"], cwd=folder)
+    watchdog = threading.Timer(90, process.kill)
+    watchdog.start()
+    try:
+        act()
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if text in line:
+                return line
+        raise AssertionError("".join(lines))
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_the_program_that_is_told(port, tmp_path):
+    init(tmp_path / "state", life=3600)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        at = sock.getsockname()
+    folder = tmp_path / "meter-0001"
+    config = provision(tmp_path / "state", "meter-0001", folder, listen=at)
+    with Server(tmp_path / "state", notifier={"first": 1}) as server:
+        line = first_line(port, folder, code("told.py"), "changed:",
+                          lambda: operator.replace(server.engine, config["cert_uid"]))
+    assert config["cert_uid"] in line
+
+
+def test_the_program_with_the_agent(port, tmp_path):
+    init(tmp_path / "state")
+    with Server(tmp_path / "state") as server:
+        folder = tmp_path / "meter-0001"
+        provision(tmp_path / "state", "meter-0001", folder, port=server.port, life=30)
+        assert "proved" in first_line(port, folder, code("agent.py"), "TRIAL -> STABLE")
+        # And at the next boot, where its folders are beside it.
+        program = code("agent.py").replace("while True:", "agent.request('renew')\nwhile True:")
+        assert "proved" in first_line(port, folder, program, "TRIAL -> STABLE")
 
 
 def test_the_first_program_on_cpython(tmp_path):

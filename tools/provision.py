@@ -202,6 +202,8 @@ def _write(out, engine, files):
 
 def _address(text):
     host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise argparse.ArgumentTypeError("an address is HOST:PORT, not %r" % text)
     return host.strip("[]"), int(port)
 
 

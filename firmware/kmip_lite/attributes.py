@@ -18,9 +18,7 @@ from kmip_lite.ttlv import TTLVError
 _STRUCTURE = const(1)
 
 _TAG_ATTRIBUTE = const(0x420008)
-_TAG_ATTRIBUTE_NAME = const(0x42000A)
 _TAG_ATTRIBUTE_VALUE = const(0x42000B)
-_TAG_VENDOR_IDENTIFICATION = const(0x42009D)
 
 # What a vendor's Attribute of 2.x holds, but for the value.
 _VENDOR = "09D7 00A7"

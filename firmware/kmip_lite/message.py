@@ -79,7 +79,7 @@ class KmipError(Exception):
 
 
 class KmipPending(KmipError):
-    """The server works on it: Poll or Cancel with `correlation`, bytes (section 6.3 of KMIP)."""
+    """The server works on it: Poll or Cancel with `correlation`, bytes (1.x section 6.8)."""
 
 
 class Request:

@@ -50,7 +50,8 @@ class Meter:
         self.log = log
         self._note = note
         self._tick = tick or (lambda: None)
-        self.slots = Slots(root + "/identity", _existing(root + "/bootstrap"))
+        # Not "identity": in a board's root that folder would hide the package from the second boot on.
+        self.slots = Slots(root + "/slots", _existing(root + "/bootstrap"))
         self.anchors = Anchors(
             root + "/anchors",
             _der(root, config.get("server_anchors", ["server_ca.der"])),
@@ -212,7 +213,7 @@ class Meter:
         """Get leave to use the key further. Raises as the client does."""
         if not self.world.connected():
             await self.world.open(identity)
-        grant = self.config.get("grant", 1024)
+        grant = self.config.get("grant", 256)
         await self._ask("get_usage_allocation", {"uid": self.config["key_uid"], "count": grant})
         self.ledger.credit(grant)
         self.note("allocation", count=grant, left=self.ledger.left())

@@ -66,6 +66,19 @@ def test_a_used_up_allocation_does_not_keep_a_certificate_on_trial(port, utility
     assert len({report.certificate for report in billing.reports}) == 2
 
 
+def test_a_meter_in_the_current_folder_starts_again(port, utility):
+    provide, provisioned = utility
+    state, keys = provide(usage_total=1000, life=600)
+    with Server(state) as server, Billing(server.engine, keys) as billing:
+        folder = provisioned(server, billing, report_every=1)
+        # As on a board: the folder is the first place to look for modules, and nothing is configured.
+        for boot in (1, 2):
+            status, output = port.run(["-c", "from meter.main import main; main(duration=5)"],
+                                      path=[FIRMWARE], cwd=folder)
+            assert status == 0, output
+            assert billing.reports[-1].boot == boot and billing.reports[-1].wh is not None, output
+
+
 def test_whatever_fails_the_meter_goes_on(port, utility):
     provide, provisioned = utility
     state, keys = provide(usage_total=10000, life=600)

@@ -139,8 +139,11 @@ def test_a_meter_that_does_not_listen_has_no_port(tmp_path):
 def test_provisioned_to_listen(tmp_path, capsys):
     init(tmp_path / "state")
     arguments = ["--state", str(tmp_path / "state"), "--device", DEVICE, "--out", str(tmp_path / DEVICE)]
-    with pytest.raises(SystemExit):
-        main([*arguments, "--listen", "nonsense"])
+    for wrong in ("nonsense", "5697", "127.0.0.1:99999"):
+        with pytest.raises(SystemExit):
+            main([*arguments, "--listen", wrong])
+        assert "HOST:PORT" in capsys.readouterr().err
+    assert not (tmp_path / DEVICE).exists()
     assert main([*arguments, "--listen", "127.0.0.1:5697"]) == 0
     assert json.loads((tmp_path / DEVICE / CONFIG).read_text())["listen"] == {"port": 5697}
     certificate = x509.load_der_x509_certificate((tmp_path / DEVICE / "cert.der").read_bytes())

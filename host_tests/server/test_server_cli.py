@@ -186,7 +186,7 @@ def test_an_operator_approves(tmp_path):
     init(state)
     config = provision(state, "meter-0001", out)
     uid = ttlv.text(T.UNIQUE_IDENTIFIER, config["key_uid"])
-    process, port = serve(state, tmp_path, "--pending", "get=approve")
+    process, port = serve(state, tmp_path, "-v", "--pending", "get=approve")
     approve = ("tools.refserver", "approve", "--dir", state, "--device", "meter-0001")
     with Wire(port, der_to_pem(out)) as wire:
         assert run(*approve).returncode == 1  # nothing waits
@@ -206,7 +206,8 @@ def test_an_operator_approves(tmp_path):
         item = wire.call(Operation.POLL, item.find(T.ASYNCHRONOUS_CORRELATION_VALUE))
         assert item.find(T.RESULT_REASON).value == 0xC  # Permission Denied
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    lines = process.communicate(timeout=20)[1]
+    assert lines.count("[GET pending]") == 2 and lines.count("[GET ok]") == 1
     listed = run("tools.refserver", "pending", "--dir", state, "--device", "meter-0001")
     assert listed.stdout.count("succeeded") == listed.stdout.count("failed") == 1
     assert "approve takes" in run("tools.refserver", "approve", "--dir", state).stderr

@@ -500,9 +500,13 @@ def test_the_operators_commands(running, tmp_path, capsys):
     for wrong in (["withdraw", "--dir", state, "--uid", "nobody's"],
                   ["replace", "--dir", state, "--uid", running.uid],
                   [*arguments, "--at", "nonsense"], [*arguments, "--at", "127.0.0.1:0"],
-                  [*arguments, "--at", "127.0.0.1:1", "--speaks", "3"]):
+                  [*arguments, "--at", "127.0.0.1:1", "--speaks", "3"],
+                  ["listens", "--dir", state, "--device", "nobody", "--at", "127.0.0.1:1"],
+                  ["listens", "--dir", state, "--device", "nobody"]):
         assert main(wrong) == 1
     assert "refserver:" in capsys.readouterr().err
+    assert main([*arguments, "--at", "127.0.0.1:1", "--speaks", "2.1"]) == 0
+    assert "listens at" in capsys.readouterr().out
 
 
 def test_a_certificate_is_for_listening_where_the_device_listens(tmp_path):

@@ -15,6 +15,7 @@ from .enums import Operation
 from .errors import KmipError
 from .https import PATH
 from .notice_rows import NONE, PUTS
+from .options import VERSIONS
 from .pending_rows import WAITING
 from .rollover import STEMS
 from .server import DEFAULT_PORT, Server
@@ -76,7 +77,8 @@ def _arguments(argv):
     approve.add_argument("--device", help="those of this device")
     approve.add_argument("--correlation", metavar="HEX", help="the one with this correlation value")
     approve.add_argument("--refuse", action="store_true", help="have them fail with Permission Denied")
-    listens = commands.add_parser("listens", help="a device's end point for Notify and Put")
+    listens = commands.add_parser("listens", help="where a device takes Notify and Put: its certificate has"
+                                   " to serve a TLS server, too, which those from then on do")
     listens.add_argument("--dir", required=True, help="the state folder")
     listens.add_argument("--device", required=True, help="device id")
     listens.add_argument("--at", metavar="HOST:PORT", help="where it listens (left out: it does no longer)")
@@ -176,13 +178,18 @@ def _roll(folder, stem):
 
 
 def _listens(arguments):
-    engine = Engine(arguments.dir)
+    engine = Engine(arguments.dir, newest=VERSIONS[0])  # what it serves is no matter here
     try:
+        with engine.store.transaction(write=False) as transaction:
+            if not transaction.common_names(arguments.device):
+                raise ValueError("there is no device %r" % arguments.device)
         if arguments.at is None:
             engine.drop_endpoint(arguments.device)
+            print("%s: listens no longer" % arguments.device)
             return
         engine.set_endpoint(arguments.device, *_split(arguments.at), round(arguments.speaks * 10),
                             arguments.put, arguments.own)
+        print("%s: listens at %s" % (arguments.device, arguments.at))
     finally:
         engine.close()
 

@@ -84,9 +84,6 @@ class Managed:
                 return
         self.add("Link", item)
 
-    def has_link(self, kind, uid):
-        return uid in self.links(kind)
-
     def names(self):
         """(value, type) of every Name."""
         found = [parse(item, NAME, ANY) for item in self.items("Name")]

@@ -108,7 +108,8 @@ def request_line(peer, outcome, received, sent, milliseconds):
     for answer in outcome.answers:
         name = "-" if answer.operation is None else _operation(answer.operation)
         if answer.reason is None:
-            parts.append("%s ok" % name)
+            pending = answer.status == ResultStatus.OPERATION_PENDING
+            parts.append("%s %s" % (name, "pending" if pending else "ok"))
         else:
             # A message may repeat what the client sent: it must not forge lines or move the cursor.
             message = "".join(c if c.isprintable() else "\\x%02x" % ord(c) for c in answer.message)
