@@ -6,7 +6,6 @@ Keys and certificates are DER, which every board's mbedTLS reads.
 
 import io
 import select
-import socket
 from errno import ECONNRESET, ETIMEDOUT
 from time import ticks_add, ticks_diff, ticks_ms
 
@@ -152,6 +151,8 @@ def connect(host, port, context, server_name, timeout=10):
     OSError(ENOMEM) when the heap is too small. On a board a TLS connection holds about 23 KB of heap,
     most of it in one piece: close the old one before opening a new one.
     """
+    import socket  # here, for boards without a network have none (uart.py)
+
     if "\0" in server_name:
         raise TLSError(0, "TLS: no name of a server")
     timeout = min(timeout, _DAY)

@@ -17,10 +17,11 @@ class World:
 
     `config`: host, port, server_name, timeout (seconds), buffer (bytes), version (0: ask the server).
     `anchors`: an Anchors, for the certificates that the server's chain may end in. `report(identity)`:
-    has a usage report accepted: "accepted", "refused" or "offline". `tick()` feeds a watchdog.
+    has a usage report accepted: "accepted", "refused" or "offline". `tick()` feeds a watchdog. `connect`:
+    what takes the place of tls.connect(): a uart.Line's, where the network is a modem.
     """
 
-    def __init__(self, config, anchors, clock, report, tick):
+    def __init__(self, config, anchors, clock, report, tick, connect=tls.connect):
         self._config = config
         self._anchors = anchors
         self._clock = clock
@@ -30,6 +31,7 @@ class World:
         self._buf = bytearray(config.get("buffer", 2048))
         self.report = report
         self.tick = tick
+        self._connect = connect
         self.version = config.get("version", 0)
         # What all connections cost together.
         self.connections = 0
@@ -40,7 +42,7 @@ class World:
     def open(self, identity):
         """Connect with this identity; raises OSError (TLSError where one side refuses the other)."""
         self.close()
-        self._opened(Client(tls.connect(*self._address(identity)), self.version or 12, self._buf))
+        self._opened(Client(self._connect(*self._address(identity)), self.version or 12, self._buf))
         if not self.version:
             self.version = self._client.agree(VERSIONS)
 
