@@ -1,5 +1,7 @@
 """The checkers of tools/ hold the project as it is, and each of their rules can fail."""
 
+import re
+
 import pytest
 
 from tools import check_consts, check_laws, kmip_table
@@ -206,3 +208,14 @@ def test_two_numbers_for_one_name_are_refused():
     row = "| 42000%d | Attribute | 1.0–2.1 |\n"
     with pytest.raises(SystemExit):
         kmip_table.build([row % 8, row % 9])
+
+
+# ---- the meter's folder ----
+
+
+def test_no_folder_of_the_meter_hides_a_package():
+    # Frozen code comes after the current folder in sys.path: a folder /identity would hide the package.
+    text = "".join(path.read_text() for path in (ROOT / "firmware" / "meter").glob("*.py"))
+    folders = set(re.findall(r'root \+ "/(\w+)"', text))
+    assert "slots" in folders
+    assert not folders & set(check_laws._PACKAGES)
