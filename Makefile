@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint powercut size bench mpy clean
+.PHONY: help setup demo test test-boards lint powercut size bench mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -17,7 +17,11 @@ demo: setup  ## two meters renew, change their key, enrol; ARGS="..." goes to to
 	@$(VENV)/python -m tools.demo $(ARGS)
 
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
-	@$(VENV)/python -m pytest -n 4 --dist worksteal $(ARGS)
+	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards $(ARGS)
+
+test-boards: setup  ## emulated boards: portable tests, a renewal over a UART, instruction counts
+	@$(VENV)/python -m tools.qemu.build || true
+	@$(VENV)/python -m pytest -n 2 --dist worksteal host_tests/boards $(ARGS)
 
 lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/ruff check .

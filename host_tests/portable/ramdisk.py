@@ -12,6 +12,11 @@ BEFORE, TORN, ERASED, NOISE = range(4)
 _EIO = -5
 
 
+def memory(size):
+    """Erased memory for a disk; a board puts one of its own in place of this, which is not of the heap."""
+    return bytearray(b"\xff" * size)
+
+
 class RamDisk:
     """`blocks` of `size` octets, for VfsFat (512) and VfsLfs2 (4096).
 
@@ -23,7 +28,7 @@ class RamDisk:
     """
 
     def __init__(self, blocks, size, data=None):
-        self.data = data or bytearray(b"\xff" * (blocks * size))
+        self.data = data or memory(blocks * size)
         self.size = size
         self.left = None
         self.how = BEFORE
