@@ -53,7 +53,8 @@ class Utility:
     def run(self, runtime, modes, **more):
         """The jobs of the agent, none of which held up the ticks; and what is told at the end."""
         job = {"root": str(self.root), "modes": modes, **more}
-        heap = "heapsize=512k" if runtime.name == "unix64" else "heapsize=256k"
+        # Of source, which is compiled in that heap whenever the agent loads what it needs for moments.
+        heap = "heapsize=512k" if runtime.name == "unix64" else "heapsize=384k"
         *jobs, end = runtime.run(job, "-X", heap, script=arenew)
         assert end["files"] == 0 and not end["alarm"], end
         for result in jobs:

@@ -1,4 +1,4 @@
-"""A line over a UART, up to the handshake; host_tests/client/test_uart.py has the rest, over a real one."""
+"""A line over a UART, up to the handshake; client/test_uart_live.py has the rest, over a real one."""
 
 from errno import ETIMEDOUT
 
