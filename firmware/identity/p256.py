@@ -301,16 +301,11 @@ def verify(point, digest, signature):
     return z != 0 and ((x - r * z) % _P == 0 or (r + _N < _P and (x - (r + _N) * z) % _P == 0))
 
 
-def sec1(secret, point, named=True):
-    """The key as ECPrivateKey (RFC 5915), DER, 121 octets with the curve named. TLS takes it."""
-    curve = item(0xA0, _ALGORITHM[11:]) if named else b""
+def sec1(secret, point):
+    """The key as ECPrivateKey (RFC 5915), DER, 121 octets. TLS takes it."""
+    curve = item(0xA0, _ALGORITHM[11:])
     public = item(0xA1, item(3, b"\0", point))
     return item(0x30, b"\x02\x01\x01", item(4, secret), curve, public)
-
-
-def pkcs8(secret, point):
-    """The key as PrivateKeyInfo (RFC 5958): DER, 138 octets. TLS takes it."""
-    return item(0x30, b"\x02\x01\x00", _ALGORITHM, item(4, sec1(secret, point, False)))
 
 
 def read(der):

@@ -40,7 +40,6 @@ _P256 = const(b"\x30\x13\x06\x07*\x86H\xce=\x02\x01\x06\x08*\x86H\xce=\x03\x01\x
 _RSA = const(b"\x30\x0d\x06\x09*\x86H\x86\xf7\x0d\x01\x01\x01\x05\x00")
 _KEY_PURPOSE = const(b"+\x06\x01\x05\x05\x07\x03")
 _ANY_PURPOSE = const(b"U\x1d\x25\x00")
-_COMMON_NAME = const(b"U\x04\x03")
 _STRINGS = const(b"\x0c\x13\x16")  # UTF8String, PrintableString, IA5String
 
 
@@ -120,21 +119,6 @@ def same_name(a, b):
                 return False
             at = pos + 1
     return a[at:] == b[at:]
-
-
-def common_name(name):
-    """The common name in a Name as str, None if there is none.
-
-    ValueError if there are several, or one that is neither UTF8String, PrintableString nor IA5String.
-    """
-    reader = Reader(name)
-    found = None
-    for oid in _attributes(reader):
-        if oid == _COMMON_NAME:
-            if found is not None or reader.next() not in _STRINGS:
-                raise ValueError("certificate: common name")
-            found = str(reader.view(), "utf-8")
-    return found
 
 
 def _name(reader):

@@ -56,7 +56,7 @@ class Stream:
     """
 
     def __init__(self, stream, host, path="/kmip", room=256):
-        for char in host + path:
+        for char in (host or " ") + (path or " "):
             if not "!" <= char <= "~":
                 raise OSError(EINVAL, "HTTP: no host or path")
         self._stream = stream

@@ -377,17 +377,6 @@ class Decoder:
             target[index] = buf[at + index]
         return count
 
-    def equals(self, data):
-        """Whether the value's bytes are those of `data`, a bytes-like object."""
-        at = self.at
-        if len(data) != self.size:
-            return False
-        for byte in data:
-            if self.buf[at] != byte:
-                return False
-            at += 1
-        return True
-
     def value(self):
         """The value in Python's own types; of a Structure a list of (tag, type, value). Allocates.
 

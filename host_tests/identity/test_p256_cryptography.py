@@ -18,6 +18,9 @@ P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 DETERMINISTIC = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=True)
 
+SEC1 = serialization.PrivateFormat.TraditionalOpenSSL
+PKCS8 = serialization.PrivateFormat.PKCS8
+
 scalars = st.one_of(
     st.integers(1, N - 1),
     st.integers(1, 300),
@@ -237,29 +240,26 @@ def test_noise_is_false(point, signature, digest):
 
 
 def test_keys_both_ways(tmp_path):
-    """Both DER forms: read by `cryptography` and by OpenSSL's command, and theirs read here."""
+    """Ours is read by `cryptography` and by OpenSSL's command, and both DER forms of theirs here."""
     for _ in range(20):
         secret, point = run(p256.generate())
-        for name, octets in (
-            ("sec1", p256.sec1(secret, point)),
-            ("pkcs8", p256.pkcs8(secret, point)),
-        ):
-            key = serialization.load_der_private_key(octets, None)
-            assert key.private_numbers().private_value.to_bytes(32, "big") == secret
-            assert point_of(key.private_numbers().private_value) == point
-            form = {
-                "sec1": serialization.PrivateFormat.TraditionalOpenSSL,
-                "pkcs8": serialization.PrivateFormat.PKCS8,
-            }[name]
-            theirs = key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption())
-            assert theirs == octets
-            assert p256.read(octets) == (secret, point)
-            assert p256.read(memoryview(octets)) == (secret, point)
+        octets = p256.sec1(secret, point)
+        key = serialization.load_der_private_key(octets, None)
+        assert key.private_numbers().private_value.to_bytes(32, "big") == secret
+        assert point_of(key.private_numbers().private_value) == point
+        assert theirs(key, SEC1) == octets
+        for form in (octets, theirs(key, PKCS8)):
+            assert p256.read(form) == (secret, point)
+            assert p256.read(memoryview(form)) == (secret, point)
     path = tmp_path / "key.der"
-    for octets in (p256.sec1(secret, point), p256.pkcs8(secret, point)):
-        path.write_bytes(octets)
-        text = openssl("pkey", "-inform", "DER", "-in", path, "-check", "-noout", "-text")
-        assert "is valid" in text and "prime256v1" in text
+    path.write_bytes(p256.sec1(secret, point))
+    text = openssl("pkey", "-inform", "DER", "-in", path, "-check", "-noout", "-text")
+    assert "is valid" in text and "prime256v1" in text
+
+
+def theirs(key, form):
+    """A private key's DER, by `cryptography`."""
+    return key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption())
 
 
 def openssl(*arguments):
@@ -271,8 +271,8 @@ def openssl(*arguments):
 @settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_mutated_keys_are_value_error_or_keys(data):
-    secret, point = (5).to_bytes(32, "big"), point_of(5)
-    octets = bytearray(data.draw(st.sampled_from([p256.sec1, p256.pkcs8]))(secret, point))
+    form = data.draw(st.sampled_from([SEC1, PKCS8]))
+    octets = bytearray(theirs(ec.derive_private_key(5, ec.SECP256R1()), form))
     for _ in range(data.draw(st.integers(1, 3))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     del octets[data.draw(st.sampled_from([len(octets), 0, 1, 30, len(octets) - 1])) :]

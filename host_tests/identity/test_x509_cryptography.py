@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.name import _ASN1Type
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from hypothesis import given
 from hypothesis import strategies as st
 from random_certificates import Maker, der
@@ -29,7 +29,6 @@ _KNOWN = {
     ExtensionOID.SUBJECT_KEY_IDENTIFIER,
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
 }
-STRINGS = (_ASN1Type.UTF8String, _ASN1Type.PrintableString, _ASN1Type.IA5String)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -130,13 +129,6 @@ def same(ours, theirs):
         assert oid_octets(unknown[0]) == ours.unknown_critical
     else:
         assert ours.unknown_critical is None
-
-    names = theirs.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if len(names) < 2 and all(name._type in STRINGS for name in names):
-        assert x509.common_name(ours.subject) == (names[0].value if names else None)
-    else:
-        with pytest.raises(ValueError):
-            x509.common_name(ours.subject)
 
 
 def oid_octets(oid):

@@ -130,7 +130,7 @@ class Server:
         c = minica.good(identity.cert, self.anchors)
         if c is not None:
             point = p256.read(identity.key)[1]
-            name = x509.common_name(c.subject)
+            name = minica.common_name(c.subject)
             role = {NAME: "device", NAME + "-bootstrap": "bootstrap"}.get(name, "")
             if bytes(c.key) != point:
                 raise AssertionError("connected with a key that is not the certificate's")
@@ -233,7 +233,7 @@ class Server:
             subject, point = minica.read_request(der)
         except ValueError:
             raise refusal(verb, 7, "no request")
-        if csr.spki(point) != spki or x509.common_name(subject) != NAME:
+        if csr.spki(point) != spki or minica.common_name(subject) != NAME:
             raise refusal(verb, DENIED)
         return subject, point
 

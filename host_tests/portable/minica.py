@@ -252,3 +252,13 @@ def good(certificate_der, anchors):
         ):
             return c
     return None
+
+
+def common_name(name):
+    """The first common name in a Name as str; None if there is none."""
+    reader = Reader(name)
+    for oid in x509._attributes(reader):
+        if oid == b"U\x04\x03":
+            reader.next()
+            return str(reader.view(), "utf-8")
+    return None

@@ -86,7 +86,7 @@ MORE = (
     (20, "4", "Opaque Data Type", 0x420059, E, 0x80000000, None),
 )
 ALL = tuple((10,) + row for row in PAPER) + MORE
-# Not in 2.x any more: KMIP.md section 8.1, reserved tags.
+# Not in 2.x any more: their tags are reserved there.
 ONLY_1 = ("Certificate Identifier", "Certificate Subject", "Certificate Issuer", "Operation Policy Name")
 
 
@@ -128,7 +128,7 @@ def read(version, *items):
 
 
 def test_the_papers_table_is_whole():
-    # PAPER.md: 32 names, of which Custom Attribute is any and Owner never on the wire.
+    # The white paper: 32 names, of which Custom Attribute is any and Owner never on the wire.
     assert len(PAPER) == 30
     assert len(attributes._TABLE.strip().split("\n")) == len(ALL)
 
@@ -163,7 +163,7 @@ def test_a_version_that_does_not_know_an_attribute():
 
 
 def test_a_version_that_does_not_know_a_field():
-    # Cryptographic Parameters, 1.x section 3.6 and KMIP-MORE.md 3.4: all fields, in the order of the table,
+    # Cryptographic Parameters, 1.x section 3.6: all fields, in the order of the table,
     # which is not that of the tags.
     whole = (9, 1, 6, 3, 14, 3, True, 96, 16, 32, 48, 64, 1, 20, 1, 6, b"p", 1)
     tags = (

@@ -41,6 +41,7 @@ class Exchange:
         self.csr = CSR
         self.attributes = (DATE, NAME, MASK)
         self.uid = UID
+        self.told = bytearray(len(UID))
         self.correlation = b"c" * 32
 
     # Each of these is run with the heap locked.
@@ -105,7 +106,8 @@ class Exchange:
         response.open(self.answered)
         response.next(operation.OP)
         operation.read(response.decoder, self.version)
-        if not response.decoder.equals(self.uid):
+        response.decoder.into(self.told)
+        if self.told != self.uid:
             raise ValueError
         response.end()
 

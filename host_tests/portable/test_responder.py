@@ -329,7 +329,7 @@ def test_attributes_that_are_wrong():
 
 
 def test_headers_that_are_wrong():
-    # Not allowed from a server (KMIP.md section 4): the client's options.
+    # The client's options, which a server does not send.
     for field in (
         m.ttlv(0x420050, N, 1024),
         m.ttlv(0x420007, m.BOOL, 1),

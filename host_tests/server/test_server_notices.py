@@ -83,7 +83,7 @@ def test_the_oasis_cases(tmp_path, case, version, puts, count):
     for asked, answer in printed_cases(case):
         operation = asked.find(T.BATCH_ITEM).find(T.OPERATION).value
         if operation in (Operation.NOTIFY, Operation.PUT):
-            # Destroy Date has changed, too, which the case leaves out (S12 §5.1: those that have changed).
+            # Destroy Date has changed, too, which the case leaves out; 1.2 section 5.1: those that have.
             gone = "State" in attributes_of(asked) and operation == Operation.NOTIFY
             compare(waiting.pop(0), asked, ("Destroy Date",) if gone else ())
             seen += 1

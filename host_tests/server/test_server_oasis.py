@@ -126,7 +126,7 @@ def test_tc_134_certify_and_recertify(tmp_path):
             subject="CN={device},OU=KMIP,O=ACME,C=US"):
         count += 1
         if index == 11:
-            # The case leaves out Cryptographic Algorithm, which S12 §3.4 says a certificate
+            # The case leaves out Cryptographic Algorithm, which 1.2 section 3.4 says a certificate
             # always has; everything else in the list is the same.
             assert set(names_of(ours)) - set(names_of(printed)) == {"Cryptographic Algorithm"}
             assert set(names_of(printed)) <= set(names_of(ours))
