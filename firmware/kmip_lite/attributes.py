@@ -140,7 +140,8 @@ def title(given):
 
 def plain(found):
     """(name, index, value) of each of `found`, what Get Attributes gave: in 2.x too the name is text, and
-    a structure is a tuple. What is not in the table stays as it is.
+    a structure is a tuple. What is not in the table stays as it is, and so does None, which stands in a
+    Notify for an attribute that was deleted.
 
     Raises TTLVError where a value is not of its attribute's type or shape.
     """
@@ -153,7 +154,7 @@ def plain(found):
         else:
             name = title(name)
             words = _row("\n%s=" % name)
-            if words is not None:
+            if words is not None and value is not None:
                 if type(value) is not _KINDS[int(words[3], 16)]:
                     raise TTLVError("wrong type of " + name)
                 if isinstance(value, list):

@@ -105,7 +105,8 @@ class Responder:
     """Checks a request message, hands its items to the handlers in order, and answers.
 
     `now`: gives the time, seconds since 1970. `buf`: for requests, `out`: for answers; a bytearray each, or
-    the size to allocate. The handlers, of which either may be left out (Operation Not Supported then):
+    the size to allocate; `out` 192 bytes or more. Either of the handlers may be left out (Operation Not
+    Supported then):
 
       notify(uid, changed)   attributes of an object have changed: a list of (name, index, value) as Get
                              Attributes gives, the value None for one that was deleted

@@ -252,13 +252,15 @@ def test_what_is_not_known_stays_as_it_is():
     unknown = [("Shoe Size", 1, 43), (0x540001, 0, b"x"), (0x420174, 0, [(0x420001, 9, 1)])]
     assert plain(unknown) == unknown
     assert plain([]) == []
+    deleted = [("Link", 0, None), ("State", None, None), ("x-site", 1, None)]  # a Notify's
+    assert plain(deleted) == deleted
     # Fields of a structure that a newer version has are passed over.
     link = [(0x420199, 7, "?"), (0x42004B, 5, 0x101), (0x4200FF, 2, 1), (0x42004C, 7, "u")]
     assert plain([("Link", 0, link)]) == [("Link", 0, (0x101, "u"))]
 
 
 def test_values_of_a_wrong_type_or_shape():
-    wrong = {N: "1", L: "1", E: b"1", B: 1, T: b"1", X: "1", D: True, V: None, S: "1"}
+    wrong = {N: "1", L: "1", E: b"1", B: 1, T: b"1", X: "1", D: True, V: "1", S: "1"}
     for _, _, name, tag, kind, _, items in ALL:
         for given in (name, tag):
             raises(TTLVError, plain, [(given, 0, wrong[kind])])
