@@ -1,9 +1,13 @@
 """The meter's connections under asyncio: World and the billing end point, with await."""
 
+from errno import ENOMEM
+
 from kmip_lite.aclient import AsyncClient, connect
 from kmip_lite.message import KmipError
 from meter import billing
 from meter.world import VERSIONS, World
+
+_SSL_ALLOC_FAILED = -0x7F00  # of mbedTLS
 
 
 class AWorld(World):
@@ -14,11 +18,18 @@ class AWorld(World):
 
     def __init__(self, config, anchors, clock, report):
         super().__init__(config, anchors, clock, report, None)
+        self.starved = 0  # connections in a row for which there was no memory
 
     async def open(self, identity):
         """As World.open()."""
         super().close()
-        stream = await connect(*self._address(identity))
+        try:
+            stream = await connect(*self._address(identity))
+        except (MemoryError, OSError) as error:
+            if isinstance(error, MemoryError) or error.args[:1] in ((ENOMEM,), (_SSL_ALLOC_FAILED,)):
+                self.starved += 1
+            raise
+        self.starved = 0
         self._opened(AsyncClient(stream, self.version or 12, self._buf))
         if not self.version:
             self.version = await self._client.agree(VERSIONS)

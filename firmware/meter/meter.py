@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import os
+from time import ticks_diff, ticks_ms
 
 from micropython import const
 
@@ -26,6 +27,9 @@ from meter.seal import seal
 _LONGEST_KEY = const(64)
 _OBJECT_SYMMETRIC_KEY = const(2)
 _NAP = const(60)  # seconds between two looks at the clock, which may be set meanwhile
+_HOUR = const(3600)
+_STUCK = const(7200000)  # milliseconds without a turn of the renewal: longer than all time-outs of a job
+_STARVED = const(30)  # connections in a row for which there was no memory
 
 
 class Meter:
@@ -71,6 +75,9 @@ class Meter:
         self._every = config.get("report_every", 900)
         self.lock = asyncio.Lock()  # one TLS connection at a time
         self.called = False  # to the renewal, before its time
+        self.error = ""  # what failed last
+        self._turned = ticks_ms()
+        self._hours = 0
         self._sequence = 0
         self.world = AWorld(config, self.anchors, self.clock, self.report)
         self._adopt(root)
@@ -84,6 +91,24 @@ class Meter:
             log=log,
             **config.get("renewal", {}),
         )
+
+    def watchdog(self, feed):
+        """Have `feed` called each second for as long as the meter comes round."""
+        self._tick = feed
+
+    def status(self):
+        """What an operator wants to see, a dict without secrets: the agent's, and how the meter does."""
+        gc.collect()
+        status = self.agent.status()
+        using = self.slots.using
+        status["slot"] = using[0] if using else None
+        status["hours"] = self._hours
+        status["reports"] = self._sequence
+        status["allocation"] = self.ledger.left()
+        status["error"] = self.error
+        if hasattr(gc, "mem_free"):
+            status["free"] = gc.mem_free()
+        return status
 
     def note(self, name, **fields):
         """Tell whoever follows of an event."""
@@ -119,7 +144,11 @@ class Meter:
                 self.log("meter: anchor %s: %s" % (name, fault))
 
     async def run(self, duration=0):
-        """Meter, report and renew, for `duration` seconds (0: for ever)."""
+        """Meter, report and renew, for `duration` seconds (0: for ever).
+
+        Raises MemoryError when there has been no memory for a connection again and again: what lies
+        scattered through the heap goes only with a reset.
+        """
         tasks = [asyncio.create_task(task()) for task in (self._meter, self._renew, self._report)]
         if "listen" in self.config:
             from meter.notified import listen
@@ -127,7 +156,9 @@ class Meter:
             tasks.append(asyncio.create_task(listen(self)))
         try:
             while not duration:
-                await asyncio.sleep(_NAP)
+                if self.world.starved >= _STARVED:
+                    raise MemoryError("no memory for TLS")
+                await asyncio.sleep(1)
             await asyncio.sleep(duration)
         finally:
             for task in tasks:
@@ -135,14 +166,22 @@ class Meter:
 
     async def _meter(self):
         # Never waits for a server. Whoever holds the loop up for long lets the watchdog bite.
+        seconds = 0
         while True:
             self.register.read()
-            self._tick()
+            if ticks_diff(ticks_ms(), self._turned) < _STUCK:
+                self._tick()
             await asyncio.sleep(1)
+            seconds += 1
+            if seconds == _HOUR:
+                seconds = 0
+                self._hours += 1
+                self.log("meter: %s" % self.status())
 
     async def _renew(self):
         agent = self.agent
         while True:
+            self._turned = ticks_ms()
             before = agent.state
             busy = False
             async with self.lock:
@@ -177,7 +216,8 @@ class Meter:
     def failed(self, what, error):
         """A full heap, a file that is gone: told, and tried again in the next round. A task that ended for it
         would end for good, with the watchdog still fed."""
-        self.log("meter: %s: %s: %s" % (what, type(error).__name__, error))
+        self.error = "%s: %s: %s" % (what, type(error).__name__, error)
+        self.log("meter: " + self.error)
 
     def _note_cost(self):
         world = self.world
@@ -239,7 +279,8 @@ class Meter:
                     self.log("meter: no leave to use the key: %s" % error)
             leave = self.ledger.spend(count)
         except (OSError, KmipError, TTLVError, ValueError) as error:
-            self.log("meter: no report: %s" % error)
+            self.error = "no report: %s" % error
+            self.log("meter: " + self.error)
             return "refused" if isinstance(error, tls.TLSError) and error.refused else "offline"
         self._sequence += 1
         header = json.dumps(
@@ -256,7 +297,8 @@ class Meter:
             address = (billing["host"], billing["port"], billing["name"], config.get("timeout", 10))
             status = await post(address, context, billing["path"], body)
         except OSError as error:
-            self.log("meter: report: %s" % error)
+            self.error = "report: %s" % error
+            self.log("meter: " + self.error)
             return "refused" if isinstance(error, tls.TLSError) and error.refused else "offline"
         self.note("report", sequence=self._sequence, status=status)
         self.log("meter: report %d: status %d" % (self._sequence, status))
