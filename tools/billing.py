@@ -1,18 +1,25 @@
 """The billing end point: takes sealed usage reports over mutual TLS, for tests and demonstrations.
 
+    python -m tools.billing --state state --listen 127.0.0.1:8443
+
     POST /reports: 1 byte header length, header (JSON: device, boot, sequence), IV, ciphertext, MAC;
     the last three are left out by a meter that has no leave to use its key
 
 It answers 204 for a report that is new, unsealed with the device's key and came under that device's
 certificate, 403 where the certificate is another's, 400 for anything else. Its key table is the key
-server's own store: in a utility it would be one more client of the key server.
+server's own store: in a utility it would be one more client of the key server. The command prints a line a
+report; its certificate is made in the state folder at the first start.
 """
 
+import argparse
 import hashlib
 import hmac
 import http.server
 import json
+import signal
+import sqlite3
 import ssl
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,8 +29,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.x509.oid import NameOID
 
+from .address import address
 from .refserver.authority import METER_CA, SERVER_CA, Authority
-from .refserver.direct import Direct, payload_of
+from .refserver.direct import Direct, attribute, name_item, payload_of
+from .refserver.engine import Engine
 from .refserver.enums import Operation
 from .refserver.errors import KmipError
 from .refserver.server import linger
@@ -70,12 +79,15 @@ def unseal(key, header, sealed):
 class Billing:
     """Runs the end point on its own threads; `reports` holds what it accepted, in order.
 
-    engine  the key server's, for the devices' keys; `keys` maps a device to its key's identifier
+    engine  the key server's, for the devices' keys; `keys` maps a device to its key's identifier; None: what
+            provisioning named "DEVICE/usage"
+    log     called with a line for each report and each refusal
     """
 
-    def __init__(self, engine, keys, host="127.0.0.1", port=0, name="localhost"):
+    def __init__(self, engine, keys=None, host="127.0.0.1", port=0, name="localhost", log=lambda line: None):
         self.engine = engine
         self.keys = keys
+        self.log = log
         self.reports = []
         self.refused = []
         self._seen = set()
@@ -102,10 +114,19 @@ class Billing:
 
     def key_of(self, device):
         """The device's key, got from the key server in its name."""
-        if device not in self.keys:
+        if self.keys is not None and device not in self.keys:
             raise Refused(403, "no such device")
-        got = Direct(self.engine, self.engine.identify(device)).send(
-            (Operation.GET, [text(T.UNIQUE_IDENTIFIER, self.keys[device])]))
+        direct = Direct(self.engine, self.engine.identify(device))
+        if self.keys is None:
+            name = attribute("Name", name_item(device + "/usage"))
+            found = payload_of(direct.send((Operation.LOCATE, [name])).find(T.BATCH_ITEM))
+            uid = found.find(T.UNIQUE_IDENTIFIER)
+            if uid is None:
+                raise Refused(403, "no key of this device")
+            uid = uid.value
+        else:
+            uid = self.keys[device]
+        got = direct.send((Operation.GET, [text(T.UNIQUE_IDENTIFIER, uid)]))
         block = payload_of(got.find(T.BATCH_ITEM)).find(T.SYMMETRIC_KEY).find(T.KEY_BLOCK)
         return block.find(T.KEY_VALUE).find(T.KEY_MATERIAL).value
 
@@ -131,6 +152,9 @@ class Billing:
         self._seen.add((device, boot, sequence))
         self.reports.append(
             Report(device, boot, sequence, usage["wh"], peer, time.time()))
+        self.log("%s: report %d of boot %d: %s, under certificate %X" % (
+            device, sequence, boot, "no reading" if usage["wh"] is None else "%d Wh" % usage["wh"],
+            peer.serial_number))
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -170,11 +194,14 @@ def _handler(billing):
                 billing.accept(self.rfile.read(length), self.connection.getpeercert(True))
                 self._answer(204)
             except Refused as refusal:
-                billing.refused.append(refusal.args)
-                self._answer(refusal.args[0])
+                self._refuse(*refusal.args)
             except KmipError as error:  # the key server does not give the device's key
-                billing.refused.append((403, str(error)))
-                self._answer(403)
+                self._refuse(403, str(error))
+
+        def _refuse(self, status, why):
+            billing.refused.append((status, why))
+            billing.log("refused with %d: %s" % (status, why))
+            self._answer(status)
 
         def _answer(self, status):
             self.send_response(status)
@@ -186,3 +213,35 @@ def _handler(billing):
             pass
 
     return Handler
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m tools.billing", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--state", required=True, help="the key server's state folder")
+    parser.add_argument("--listen", type=address, default=("127.0.0.1", 8443), metavar="HOST:PORT",
+                        help="(default 127.0.0.1:8443; port 0 takes a free one)")
+    parser.add_argument("--name", default="localhost", help="the name in its certificate (default localhost)")
+    arguments = parser.parse_args(argv)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        engine = Engine(arguments.state)
+        try:
+            host, port = arguments.listen
+            with Billing(engine, None, host, port, arguments.name,
+                         lambda line: print(line, flush=True)) as billing:
+                print("listening on %s:%d" % (host, billing.port), flush=True)
+                while not ended.wait(0.5):
+                    pass
+        finally:
+            engine.close()
+    except (OSError, ValueError, KmipError, sqlite3.Error) as error:
+        print("billing: %s" % error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

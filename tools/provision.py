@@ -26,6 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as ser
 
+from .address import address
 from .refserver import direct, ttlv
 from .refserver.authority import SERVER_CA, Authority, new_key, subject_for, write_private
 from .refserver.certificates import certificate_object, der
@@ -52,7 +53,8 @@ class ProvisionError(Exception):
 
 
 def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte", key_bits=128,
-              host="127.0.0.1", port=DEFAULT_PORT, server_name=None, bootstrap=False, listen=None):
+              host="127.0.0.1", port=DEFAULT_PORT, server_name=None, bootstrap=False, listen=None,
+              billing=None, more=None):
     """Provision a device; returns config.json's content.
 
     state        the server's state folder
@@ -63,6 +65,8 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
     key_bits     128 or 256
     bootstrap    leave the device's own key and certificate to its enrolment
     listen       (host, port) where the server reaches the device with Notify, or None
+    billing      (host, port) of the billing end point, or None; its certificate bears the key server's name
+    more         a dict of further keys for config.json, "wifi" for one, which the others go before
     """
     out = Path(out)
     engine = Engine(state, life=life)
@@ -73,7 +77,7 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
         return _provision(engine, device, out, usage_total, _UNITS[usage_unit], key_bits, bootstrap, listen, {
             "device": device, "host": host, "port": port,
             "server_name": server_name or engine.options.name, "usage_unit": usage_unit,
-            "usage_total": usage_total, "key_bits": key_bits})
+            "usage_total": usage_total, "key_bits": key_bits}, billing, more or {})
     finally:
         engine.close()
 
@@ -100,7 +104,7 @@ def _finished(engine, device, out):
     return config
 
 
-def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, listen, config):
+def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, listen, config, billing, more):
     if key_bits not in (128, 256):
         raise ProvisionError("an AES key of %d bits is not offered; 128 or 256" % key_bits)
     if not 0 < usage_total < 1 << 63:
@@ -135,6 +139,11 @@ def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, list
                              "csr.der": request.public_bytes(ser.Encoding.DER)})
         config.update(_register_certificate(server, certificate, now))
     config["key_uid"] = _register_key(server, usage_total, unit, key_bits, now)
+    if billing is not None:
+        config["billing"] = {"host": billing[0], "port": billing[1], "name": config["server_name"],
+                             "path": "/reports"}
+    for name, value in more.items():
+        config.setdefault(name, value)
     if listen is not None:  # last: it is not to be told of all this
         engine.set_endpoint(device, *listen)
         config["listen"] = {"port": listen[1]}
@@ -200,11 +209,14 @@ def _write(out, engine, files):
         write_private(path, data)
 
 
-def _address(text):
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        raise argparse.ArgumentTypeError("an address is HOST:PORT, not %r" % text)
-    return host.strip("[]"), int(port)
+def _json(path):
+    try:
+        more = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError("%s: %s" % (path, error))
+    if not isinstance(more, dict):
+        raise argparse.ArgumentTypeError("%s holds no structure" % path)
+    return more
 
 
 def main(argv=None):
@@ -223,8 +235,12 @@ def main(argv=None):
     parser.add_argument("--host", default="127.0.0.1", help="where the device finds the server")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="(default %(default)s)")
     parser.add_argument("--server-name", help="the name in the server's certificate")
-    parser.add_argument("--listen", metavar="HOST:PORT", type=_address,
+    parser.add_argument("--listen", metavar="HOST:PORT", type=address,
                         help="where the server reaches the device with its own messages")
+    parser.add_argument("--billing", metavar="HOST:PORT", type=address,
+                        help="where the device finds the billing end point")
+    parser.add_argument("--config", metavar="FILE", dest="more", type=_json,
+                        help="JSON with further keys for config.json, the Wi-Fi password for one")
     parser.add_argument("--bootstrap", action="store_true", help="the device makes its own key and enrols")
     arguments = vars(parser.parse_args(argv))
     try:

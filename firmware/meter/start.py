@@ -104,7 +104,7 @@ def _starved():
     except MemoryError:
         pieces.clear()
         gc.collect()
-        return ["the heap is too small: TLS takes %d bytes in one piece and a renewal %d more; %d are free" % (
+        return ["the heap is too small: TLS takes %d bytes in a piece and a renewal %d more; %d are free" % (
             _PIECE, _REST, gc.mem_free())]
     return ()
 

@@ -1,0 +1,11 @@
+"""HOST:PORT on a command line."""
+
+import argparse
+
+
+def address(text):
+    """(host, port) of HOST:PORT, [HOST]:PORT for IPv6; for argparse's `type`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) >= 1 << 16:
+        raise argparse.ArgumentTypeError("an address is HOST:PORT, not %r" % text)
+    return host.strip("[]"), int(port)
