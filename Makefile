@@ -22,7 +22,7 @@ board-demo: setup  ## an emulated RP2040 makes its key, enrols, loses power in a
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
 	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards $(ARGS)
 
-test-boards: setup  ## emulated boards: portable tests, a renewal over a UART, instruction counts
+test-boards: setup  ## QEMU and rp2040js: portable tests, renewals over a UART, resets, instruction counts
 	@$(VENV)/python -m tools.qemu.build || true
 	@$(VENV)/python -m tools.rp2.machine || true
 	@$(VENV)/python -m pytest -n 2 --dist worksteal host_tests/boards $(ARGS)

@@ -2,8 +2,8 @@
 
 Makes the image, starts it in the emulator, starts the reference server and joins it to the board's UART.
 The board gets a bootstrap identity and nothing else: it makes its own key and enrols; it begins to renew, and
-power fails in the middle of a write; it goes on and renews. Ends with what that took; the exit status is not 0
-if any step did not happen.
+power fails in the middle of a write; it goes on and renews. Ends with what that took; the exit status is
+not 0 if any step did not happen.
 """
 
 import argparse
