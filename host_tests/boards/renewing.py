@@ -1,4 +1,4 @@
-"""Runs on an emulated board: renews the certificate of the device in /rom/device, over TLS over the UART.
+"""Runs on an emulated board: renews the certificate of the device in a folder, over TLS over the UART.
 
 The identity is on the board's flash from the first start on; after a reset the agent goes on where it was.
 """
@@ -41,44 +41,49 @@ class World(world.World):
         results = super().call(calls, asynchronous)
         sample()
         if calls[0][0] == self.reset:
-            import emulator
-
-            emulator.reset()
+            reboot()
         return results
 
 
-def read(name):
-    with open("/rom/device/" + name, "rb") as file:
-        return file.read()
+def reboot():
+    try:
+        from emulator import reset  # in QEMU, which machine.reset() would end
+    except ImportError:
+        from machine import reset
+    reset()
 
 
-def main(reset=None, reset_in=None, log=None):
-    """`reset`: the verb after whose answer the board is reset; `reset_in`: the state in which it is."""
+def main(reset=None, reset_in=None, log=None, device="/rom/device", **options):
+    """`reset`: the verb after whose answer the board is reset; `reset_in`: the state in which it is;
+    `options`: the UART's. A device that has no identity but a bootstrap one enrols."""
+
+    def read(name):
+        with open(device + "/" + name, "rb") as file:
+            return file.read()
+
     gc.threshold(8192)
     began = time.ticks_ms()
     config = json.loads(read("config.json"))
-    slots = Slots("/slots")
-    if slots.identity() is None:
+    first = config.get("cert_uid")
+    slots = Slots("/slots", None if first else device + "/bootstrap")
+    if first and slots.identity() is None:
         slots.state["active"] = slots.stage(Identity(
-            read("key.der"), read("cert.der"), read("csr.der"), config["cert_uid"], ""))
+            read("key.der"), read("cert.der"), read("csr.der"), first, ""))
         slots.commit()
     anchors = Anchors("/anchors", [read("server_ca.der")], [read("meter_ca.der")])
     clock = Clock()
     proof = ("get", {"uid": config["key_uid"], "into": bytearray(16)})
     agent = Agent(slots, clock, config["device"], anchors.issuer, proof, anchors=anchors, retry_first=1,
                   log=log or (lambda line: None))
-    line = Line(UART(1, 115200))
+    line = Line(UART(1, 115200, **options))
     there = World(config, anchors, clock, lambda identity: "accepted", lambda: None, line.connect)
     there.reset = reset
-    idle = agent.state == "STABLE"
-    if idle and agent.own().uid == config["cert_uid"]:
+    if agent.state == "STABLE" and slots.using and (not first or agent.own().uid == first):
         agent.request("renew")
     began_in = agent.state
     for _ in range(12):
         if agent.state == reset_in:
-            import emulator
-
-            emulator.reset()
+            reboot()
         run(agent, there)
         if agent.state == "STABLE":
             break

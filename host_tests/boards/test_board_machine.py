@@ -79,7 +79,7 @@ def test_no_image(monkeypatch, tmp_path):
 def test_an_image_without_qemu(monkeypatch):
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
     assert "packages gcc-arm-none-eabi" in build.why_missing("QEMU_M3")
-    monkeypatch.setattr(build.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(build.Failed, match="packages gcc-arm-none-eabi"):
         build.ensure("QEMU_M3")
 

@@ -10,7 +10,6 @@ import pytest
 from tools.provision import provision
 from tools.qemu import romfs
 from tools.refserver import Server, init
-from tools.refserver.enums import LinkType
 from tools.uartbridge import Bridge
 
 HEAP = 128 << 10
@@ -29,17 +28,6 @@ class Meter:
         files = [path for path in self.device.iterdir() if path.is_file()]
         self.files = {"device/" + path.name: path.read_bytes() for path in files}
         self.files.update(romfs.modules(boardkit.HERE / "renewing.py"))
-
-    def replacements(self):
-        """The ids of the certificates that have come after the first, one after the other."""
-        uid = self.config["cert_uid"]
-        with self.server.engine.store.transaction(write=False) as transaction:
-            while True:
-                links = transaction.load(uid).links(LinkType.REPLACEMENT_OBJECT_LINK)
-                if not links:
-                    return
-                uid = links[0]
-                yield uid
 
 
 @pytest.fixture
@@ -86,7 +74,7 @@ def test_a_reset_in_the_middle(target, meter, reset, began_in):
     assert done["began_in"] == began_in, output
     assert done["state"] == "STABLE" and done["uid"] != meter.config["cert_uid"], output
     # No second certificate was asked for.
-    assert list(meter.replacements()) == [done["uid"]]
+    assert list(boardkit.replacements(meter.server, meter.config["cert_uid"])) == [done["uid"]]
 
 
 def test_the_store_leaves_the_packages_alone(target, meter):

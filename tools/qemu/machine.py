@@ -12,23 +12,17 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
+from ..rawrepl import RawRepl, Trouble
 from . import build
 
 PROGRAM = "qemu-system-arm"
 ROM_AT = 0x21100000  # as in boards/qemu/frozen/board.py
-_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 _LIMIT = 600  # seconds after which QEMU is ended whatever became of us
-_BOOT = 60  # seconds for a REPL to show: 0.2 as a rule, but machines are shared
 
 
-class Trouble(Exception):
-    """The board did not do what it was asked: an exception there, no answer in time, or QEMU's end."""
-
-
-class Machine:
+class Machine(RawRepl):
     """Starts QEMU.
 
     target  a name of build.TARGETS
@@ -65,13 +59,13 @@ class Machine:
         self.ptys = []
         try:
             for _ in range((repl == "pty") + (uart == "pty")):
-                line = self._until(b"\n", _BOOT).decode(errors="replace")
+                line = self._until(b"\n", self.patience).decode(errors="replace")
                 found = re.search(r"redirected to (\S+)", line)
                 if not found:
                     raise Trouble("QEMU: " + line.strip())
                 self.ptys.append(found[1])
             if repl == "stdio":
-                self._enter()
+                self.enter()
         except BaseException:
             self.close()
             raise
@@ -82,31 +76,10 @@ class Machine:
     def __exit__(self, *_):
         self.close()
 
-    def run(self, code, timeout=60):
-        """What `code` prints on the board, as text. Raises Trouble for an exception, with its traceback."""
-        output, error = self.execute(code, timeout)
-        if error:
-            raise Trouble("%s%s" % (output, error))
-        return output
-
-    def execute(self, code, timeout=60):
-        """(what `code` prints, what its traceback says)."""
-        self.start(code)
-        output = self._until(b"\x04", timeout)
-        error = self._until(b"\x04>", timeout)
-        return [text.decode(errors="replace").replace("\r\n", "\n") for text in (output, error)]
-
-    def start(self, code):
-        """Begin running `code`; a reset of the board is to come, or nothing that anybody waits for."""
-        self._write(code.encode() + b"\x04")
-        answer = self._until(b"OK", _BOOT)
-        if answer:
-            raise Trouble("the board's REPL says %r" % answer)
-
     def rebooted(self, timeout=60):
         """Wait until the board, told to reset itself, is there again; gives what it printed before."""
         output = self._until(b"MicroPython v", timeout)
-        self._enter()
+        self.enter()
         return output.decode(errors="replace").replace("\r\n", "\n")
 
     def close(self):
@@ -123,28 +96,16 @@ class Machine:
                 pipe.close()
         self._folder.cleanup()
 
-    def _enter(self):
-        self._write(b"\r\x03\x01")
-        self._until(_PROMPT, _BOOT)
-
     def _write(self, data):
         try:
             self._process.stdin.write(data)
         except BrokenPipeError:
             raise Trouble("QEMU has ended: " + self._rest())
 
-    def _until(self, mark, timeout):
-        end = time.monotonic() + timeout
-        while mark not in self._read:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
-                raise Trouble("the board does not answer in %d s; last: %s" % (timeout, self._rest()))
-            data = os.read(self._process.stdout.fileno(), 65536)
-            if not data:
-                raise Trouble("QEMU has ended: " + self._rest())
-            self._read += data
-        found, _, self._read = self._read.partition(mark)
-        return found
-
-    def _rest(self):
-        return self._read.decode(errors="replace")[-400:]
+    def _receive(self, timeout):
+        if not select.select([self._process.stdout], [], [], timeout)[0]:
+            return b""
+        data = os.read(self._process.stdout.fileno(), 65536)
+        if not data:
+            raise Trouble("QEMU has ended: " + self._rest())
+        return data
