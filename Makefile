@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo board-demo test test-boards firmware lint powercut size bench mpy clean
+.PHONY: help setup demo board-demo test test-boards firmware provision deploy lint powercut size bench mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -29,6 +29,14 @@ test-boards: setup  ## QEMU and rp2040js: portable tests, renewals over a UART, 
 
 firmware: setup  ## image of a board with everything frozen: BOARD=RP2040 (.uf2), QEMU_M0PLUS, QEMU_M3
 	@$(VENV)/python -m tools.firmware $(BOARD)
+
+provision: setup  ## device DEVICE= in build/devices, by STATE= (build/state); it makes its own key (or KEY=host)
+	@$(VENV)/python -m tools.provision --init --state $(or $(STATE),build/state) --device $(DEVICE) \
+		--out build/devices/$(DEVICE) $(if $(filter host,$(KEY)),,--bootstrap) $(ARGS)
+
+deploy: setup  ## onto a board: BOARD=RPI_PICO_W PORT=/dev/ttyACM0 DEVICE=build/devices/NAME
+	@$(VENV)/python -m tools.deploy --board "$(BOARD)" --port "$(PORT)" \
+		$(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 
 lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/ruff check .

@@ -39,6 +39,7 @@ from .refserver.keyformats import spki
 from .refserver.managed import link_item
 from .refserver.policy import BOOTSTRAP
 from .refserver.server import DEFAULT_PORT
+from .refserver.setup import init
 from .refserver.tags import Tag as T
 
 CONFIG = "config.json"
@@ -241,9 +242,13 @@ def main(argv=None):
                         help="where the device finds the billing end point")
     parser.add_argument("--config", metavar="FILE", dest="more", type=_json,
                         help="JSON with further keys for config.json, the Wi-Fi password for one")
+    parser.add_argument("--init", action="store_true", help="make the state folder where there is none")
     parser.add_argument("--bootstrap", action="store_true", help="the device makes its own key and enrols")
     arguments = vars(parser.parse_args(argv))
     try:
+        if arguments.pop("init") and not Path(arguments["state"]).exists():
+            init(arguments["state"])
+            print("made %s: a server's state, with its authorities" % arguments["state"])
         config = provision(arguments.pop("state"), arguments.pop("device"),
                            arguments.pop("out"), **arguments)
     except (ProvisionError, KmipError, OSError, ValueError, sqlite3.Error) as error:

@@ -1,0 +1,184 @@
+"""A board at the other end of a serial line, through mpremote: what is on it, and files onto it."""
+
+import contextlib
+import hashlib
+import io
+import json
+import time
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+_WAIT = 20  # seconds for a board to answer, and to come back after a reset
+_PART = ".part"
+
+_ABOUT = """
+import gc, json, os, sys
+gc.collect()
+about = {"version": sys.implementation.version[:3], "mpy": getattr(sys.implementation, "_mpy", 0),
+         "machine": sys.implementation._machine, "heap": gc.mem_free(), "meter": "meter.meter" in sys.modules}
+try:
+    import tls
+    about["tls"] = hasattr(tls, "MBEDTLS_VERSION")
+except ImportError:
+    about["tls"] = False
+try:
+    import kmip_lite
+    about["frozen"] = "lib/" not in getattr(kmip_lite, "__file__", "")
+    del sys.modules["kmip_lite"], kmip_lite
+except (ImportError, ValueError):
+    about["frozen"] = False
+s = os.statvfs("/")
+about["flash"] = s[0] * s[3]
+print(json.dumps(about))
+"""
+_FILES = """
+import hashlib, json, os
+found = {}
+buf = bytearray(512)
+def walk(folder):
+    for entry in os.ilistdir(folder or "/"):
+        path = folder + "/" + entry[0]
+        if entry[1] & 0x4000:
+            if path not in %r:
+                walk(path)
+        else:
+            h = hashlib.sha256()
+            with open(path, "rb") as file:
+                while True:
+                    n = file.readinto(buf)
+                    if not n:
+                        break
+                    h.update(memoryview(buf)[:n])
+            found[path] = "".join("%%02x" %% b for b in h.digest()[:8])
+walk("")
+print(json.dumps(found))
+"""
+_CLOCK = """
+try:
+    from machine import RTC
+    RTC().datetime(%r)
+    print("set")
+except ImportError:
+    print("no RTC")
+"""
+
+
+class Trouble(Exception):
+    """One line: what a board did not do."""
+
+
+def digest(data):
+    """What files() gives for a file of these bytes."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+class Board:
+    """`port`: a serial device, a pseudo terminal, or socket://HOST:PORT, an emulator's."""
+
+    def __init__(self, port):
+        self.port = port
+        self._transport = None
+        self.connect()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        if self._transport is not None:
+            with contextlib.suppress(OSError, serial.SerialException, AttributeError):
+                self._transport.close()
+            self._transport = None
+
+    def connect(self):
+        """Open the port and have the raw REPL, without a soft reset: what runs is interrupted, and a watchdog
+        that it feeds at the REPL stays fed."""
+        end = time.monotonic() + _WAIT
+        while True:
+            why = self._try()
+            if not why:
+                return
+            if time.monotonic() > end or "no such" in why:
+                raise Trouble(why)
+            time.sleep(0.5)
+
+    def _try(self):
+        self.close()
+        silent = io.StringIO()  # mpremote prints what it got instead of a prompt
+        try:
+            with contextlib.redirect_stdout(silent):
+                self._transport = SerialTransport(self.port, timeout=_WAIT)
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=8)
+        except (TransportError, OSError, serial.SerialException, ValueError) as error:
+            text = str(error)
+            if "No such file" in text or ("could not open port" in text and "[Errno 2]" in text):
+                return "no such port: %s" % self.port
+            if "failed to access" in text:
+                return "the port %s cannot be opened (no such port, or it is busy)" % self.port
+            return "no REPL at %s: %s" % (self.port, text)
+        return ""
+
+    def run(self, code, quiet=60):
+        """What `code` prints. Raises Trouble for an exception there, or silence of `quiet` seconds."""
+        try:
+            output, fault = self._transport.exec_raw(code, quiet)
+        except (TransportError, OSError, serial.SerialException) as error:
+            raise Trouble("the board at %s does not answer: %s" % (self.port, error))
+        if fault:
+            raise Trouble(fault.decode(errors="replace").strip().splitlines()[-1])
+        return output.decode(errors="replace").replace("\r\n", "\n")
+
+    def about(self):
+        """A dict: version, mpy, machine, heap and flash (bytes free), meter (is it loaded), tls, frozen."""
+        return json.loads(self.run(_ABOUT))
+
+    def files(self, but=()):
+        """{path: digest()} of the files on it, but for those in the folders `but`."""
+        return json.loads(self.run(_FILES % (tuple(but),), quiet=120))
+
+    def write(self, path, data):
+        """Make a file whole or not at all: written beside, looked at, put in its place."""
+        part = path + _PART
+        try:
+            for at, char in enumerate(path):
+                if char == "/" and at and not self._transport.fs_exists(path[:at]):
+                    self._transport.fs_mkdir(path[:at])
+            self._transport.fs_writefile(part, data, chunk_size=512)
+            same = self._transport.fs_hashfile(part, "sha256") == hashlib.sha256(data).digest()
+        except TransportExecError as error:
+            raise Trouble("%s: %s" % (path, str(error).strip().splitlines()[-1]))
+        except OSError as error:
+            raise Trouble("%s cannot be written: %s" % (path, error.strerror or error))
+        except (TransportError, serial.SerialException) as error:
+            raise Trouble("the board at %s does not answer: %s" % (self.port, error))
+        if not same:
+            raise Trouble("%s did not arrive as it was sent" % path)
+        # FAT renames onto nothing that is there.
+        self.run("import os\ntry:\n    os.remove(%r)\nexcept OSError:\n    pass\nos.rename(%r, %r)" % (
+            path, part, path))
+
+    def remove(self, path):
+        """Remove a file or a folder with what is in it; nothing where it is not there."""
+        self.run("import os\ndef gone(path):\n    try:\n        if os.stat(path)[0] & 0x4000:\n"
+                 "            for name in os.listdir(path):\n                gone(path + '/' + name)\n"
+                 "            os.rmdir(path)\n        else:\n            os.remove(path)\n"
+                 "    except OSError:\n        pass\ngone(%r)" % path)
+
+    def set_clock(self):
+        """Set the board's clock to the host's, in UTC; gives what came of it."""
+        now = time.gmtime()
+        return self.run(_CLOCK % ((now.tm_year, now.tm_mon, now.tm_mday, now.tm_wday, now.tm_hour, now.tm_min,
+                                   now.tm_sec, 0),)).strip()
+
+    def reset(self, again=True):
+        """Reset it; with `again`, be connected when it is back."""
+        with contextlib.suppress(TransportError, OSError, serial.SerialException):
+            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+        time.sleep(1)
+        self.close()
+        if again:
+            self.connect()
