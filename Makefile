@@ -22,9 +22,10 @@ board-demo: setup  ## an emulated RP2040 makes its key, enrols, loses power in a
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
 	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards $(ARGS)
 
-test-boards: setup  ## QEMU and rp2040js: portable tests, renewals over a UART, resets, instruction counts
+test-boards: setup  ## QEMU, rp2040js, MicroPython 1.29: portable tests, renewals over a UART, deploy, counts
 	@$(VENV)/python -m tools.qemu.build || true
 	@$(VENV)/python -m tools.rp2.machine || true
+	@$(VENV)/python -m tools.wasm || true
 	@$(VENV)/python -m pytest -n 2 --dist worksteal host_tests/boards $(ARGS)
 
 firmware: setup  ## image of a board with everything frozen: BOARD=RP2040 (.uf2), QEMU_M0PLUS, QEMU_M3
