@@ -82,9 +82,11 @@ class Billing:
     engine  the key server's, for the devices' keys; `keys` maps a device to its key's identifier; None: what
             provisioning named "DEVICE/usage"
     log     called with a line for each report and each refusal
+    timeout seconds that a meter has for its handshake and its report
     """
 
-    def __init__(self, engine, keys=None, host="127.0.0.1", port=0, name="localhost", log=lambda line: None):
+    def __init__(self, engine, keys=None, host="127.0.0.1", port=0, name="localhost", log=lambda line: None,
+                 timeout=_TIMEOUT):
         self.engine = engine
         self.keys = keys
         self.log = log
@@ -100,7 +102,7 @@ class Billing:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(folder / (STEM + ".crt"), folder / (STEM + ".key"))
         context.load_verify_locations(folder / (METER_CA + ".crt"))
-        self._server = _Server((host, port), _handler(self), context)
+        self._server = _Server((host, port), _handler(self, timeout), context, timeout)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -160,13 +162,14 @@ class Billing:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address, handler, context):
+    def __init__(self, address, handler, context, timeout):
         super().__init__(address, handler)
         self._context = context
+        self._timeout = timeout
 
     def finish_request(self, request, client_address):
         # The handshake is the connection's own thread's, so that a slow peer holds nobody up.
-        request.settimeout(_TIMEOUT)
+        request.settimeout(self._timeout)
         secure = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         try:
             secure.do_handshake()
@@ -181,9 +184,9 @@ class _Server(http.server.ThreadingHTTPServer):
         pass  # a peer that went away is no news
 
 
-def _handler(billing):
+def _handler(billing, seconds):
     class Handler(http.server.BaseHTTPRequestHandler):
-        timeout = _TIMEOUT
+        timeout = seconds
 
         def do_POST(self):
             try:

@@ -8,9 +8,10 @@ listen:HOST:PORT to wait at for one. A line that goes away is opened again.
 A line has no connections. Here one begins where the device begins TLS: at a ClientHello (RFC 8446, 4.1.2),
 found wherever it stands in the device's bytes, so that a device that was reset in the middle of a record is
 understood again at once; the connection before it is closed then, and what it still had for the device
-dropped. With --plain, for what is not TLS, one begins with the first byte while there is none. One ends when
-the server closes it or when nothing has come from either side for --idle seconds. The device is told
-neither; its own time-outs tell it.
+dropped. With several --to NAME=HOST:PORT it is the server that the device names in it (RFC 6066, 3) that it
+is connected to: the key server, and the billing end point. With --plain, for what is not TLS, one begins with
+the first byte while there is none. One ends when the server closes it or when nothing has come from either
+side for --idle seconds. The device is told neither; its own time-outs tell it.
 """
 
 import argparse
@@ -29,20 +30,24 @@ import tty
 _HELLO = re.compile(rb"\x16\x03[\x01-\x03](..)\x01\x00(..)\x03\x03", re.S)
 _HELLO_SIZE = 11
 _HOLD = 0.2  # seconds that what may be the beginning of a ClientHello is held back, at most
+_HOLD_HELLO = 3  # seconds that a device has for the rest of one
 _RETRY = 0.5  # seconds between two tries to open the line
 _CHUNK = 4096
 _MOST = 1 << 16  # bytes that wait for the device before the server has to
 
 
 class Bridge:
-    """Between a line (see above) and `to`, a (host, port); run() it, or use it in a `with`, on a thread.
+    """Between a line (see above) and `to`, a (host, port), or a dict of such by the server's name; run() it,
+    or use it in a `with`, on a thread.
 
     `connections`, `sent` and `received` count, in bytes of the device's. `address` is where it listens.
     """
 
     def __init__(self, line, to, baud=115200, plain=False, idle=300, log=None):
         self._line = line
-        self._to = to
+        self._routes = to if isinstance(to, dict) else None
+        self._to = None if self._routes else to
+        self._hold = _HOLD
         self._baud = baud
         self._plain = plain
         self._idle = idle
@@ -133,7 +138,7 @@ class Bridge:
             reads = [self._fd, self._stopping]
             if sock is not None and len(self._waiting) < _MOST:
                 reads.append(sock)
-            left = moved + (_HOLD if held and sock else self._idle) - time.monotonic()
+            left = moved + (self._hold if held and sock else self._idle) - time.monotonic()
             readable, writable, _ = select.select(
                 reads, [self._fd] if self._waiting else [], [], max(0, min(left, 1)))
             if self._stopping in readable:
@@ -145,7 +150,7 @@ class Bridge:
                     return
                 moved = now
                 held = self._from_device(held + data)
-            elif held and self._sock and now - moved >= _HOLD:
+            elif held and self._sock and now - moved >= self._hold:
                 self._send(held)
                 held = b""
             if sock in readable and sock is self._sock:
@@ -166,10 +171,22 @@ class Bridge:
             self._send(data)
             return b""
         at = 0
+        self._hold = _HOLD
         for found in _HELLO.finditer(data):
-            if int.from_bytes(found[1], "big") - 4 == int.from_bytes(found[2], "big"):
+            size = int.from_bytes(found[1], "big")
+            if size - 4 == int.from_bytes(found[2], "big"):
                 self._send(data[at:found.start()])
                 at = found.start()
+                if self._routes:
+                    if len(data) < at + 5 + size:
+                        self._hold = _HOLD_HELLO
+                        return data[at:]
+                    name = server_name(data[at : at + 5 + size])
+                    self._to = self._routes.get(name)
+                    if self._to is None:
+                        self._log("the device asks for %s" % (name or "no server by name"))
+                        self._hang_up("there is no such server")
+                        continue
                 self._connect()
         keep = len(data) - _partial(data[at:])
         self._send(data[at:keep])
@@ -216,6 +233,24 @@ class Bridge:
             self._log("disconnected: %s" % why)
 
 
+def server_name(hello):
+    """The server that a ClientHello, a whole record, asks for; "" where it names none or is cut short."""
+    at = 5 + 4 + 2 + 32
+    try:
+        at += 1 + hello[at]  # session
+        at += 2 + int.from_bytes(hello[at : at + 2], "big")  # cipher suites
+        at += 1 + hello[at]  # compression
+        at += 2
+        while at < len(hello):
+            kind, size = (int.from_bytes(hello[at + n : at + n + 2], "big") for n in (0, 2))
+            if kind == 0:  # a list of one: its length, a type, the name's length, the name
+                return hello[at + 9 : at + 4 + size].decode("ascii", "replace")
+            at += 4 + size
+    except IndexError:
+        pass
+    return ""
+
+
 def _partial(data):
     """How many bytes at the end of data may be the beginning of a ClientHello."""
     for size in range(min(len(data), _HELLO_SIZE - 1), 0, -1):
@@ -232,16 +267,27 @@ def _address(text):
     return host.strip("[]"), int(port)
 
 
+def _route(text):
+    name, equals, address = text.rpartition("=")
+    return (name if equals else None), _address(address)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tools.uartbridge", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--line", required=True, help="a device's path, tcp:HOST:PORT or listen:HOST:PORT")
-    parser.add_argument("--to", required=True, type=_address, help="HOST:PORT of the server")
+    parser.add_argument("--to", required=True, action="append", type=_route,
+                        help="HOST:PORT of the server; or NAME=HOST:PORT, as often as there are servers")
     parser.add_argument("--baud", type=int, default=115200)
     parser.add_argument("--plain", action="store_true", help="what comes is not TLS")
     parser.add_argument("--idle", type=float, default=300, metavar="SECONDS")
     options = parser.parse_args(argv)
+    to = dict(options.to)
+    if None in to:
+        if len(options.to) > 1:
+            parser.error("several servers are told apart by their names: --to NAME=HOST:PORT")
+        to = to[None]
     if not hasattr(termios, "B%d" % options.baud):
         parser.error("there is no speed of %d baud" % options.baud)
     if options.line.startswith(("tcp:", "listen:")):
@@ -250,7 +296,7 @@ def main(argv=None):
         except ValueError as error:
             parser.error(str(error))
     try:
-        bridge = Bridge(options.line, options.to, options.baud, options.plain, options.idle,
+        bridge = Bridge(options.line, to, options.baud, options.plain, options.idle,
                         lambda text: print(text, file=sys.stderr, flush=True))
     except OSError as error:
         print("%s: %s" % (options.line, error.strerror), file=sys.stderr)

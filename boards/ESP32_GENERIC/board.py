@@ -2,7 +2,7 @@
 
 from machine import Pin
 
-from meter.hardware import feed_at_repl, network, reset, watchdog  # noqa: F401
+from meter.hardware import feed_at_repl, line, network, reset, watchdog  # noqa: F401
 
 _LED = Pin(2, Pin.OUT)  # on most of them; a pin that leads nowhere does no harm
 

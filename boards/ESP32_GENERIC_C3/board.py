@@ -3,7 +3,7 @@
 from machine import Pin
 from neopixel import NeoPixel
 
-from meter.hardware import feed_at_repl, network, reset, watchdog  # noqa: F401
+from meter.hardware import feed_at_repl, line, network, reset, watchdog  # noqa: F401
 
 _LED = NeoPixel(Pin(8), 1)  # as on Espressif's own; a pin that leads nowhere does no harm
 

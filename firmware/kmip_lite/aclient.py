@@ -93,8 +93,9 @@ class _Under(io.IOBase):
     # is done in the first exchange then). And it closes the socket, which open_connection() loses when
     # it is cancelled, and TLS when the handshake fails.
 
-    def __init__(self, context):
+    def __init__(self, context, raw):
         self._context = context
+        self._raw = raw
         self._sock = None
         self._poll = select.poll()
         self._polled = select.POLLIN
@@ -151,14 +152,14 @@ class _Under(io.IOBase):
                 self._poll.modify(self._sock, argument)
             for _, events in self._poll.ipoll(0):
                 return events
-        elif request == _CLOSE_REQUEST:
+        elif request == _CLOSE_REQUEST and self._raw is None:
             self._sock.close()
         return 0
 
     def close(self):
         # TLS first: it closes what it holds, and must not find the socket's number in other hands.
         for sock in (self.secure, self._sock):
-            if sock is not None:
+            if sock is not None and sock is not self._raw:
                 sock.close()
 
 
@@ -171,8 +172,13 @@ async def _within(steps, timeout):
         raise explain(error)
 
 
-async def _open(host, port, context, server_name, under):
-    pair = await asyncio.open_connection(host, port, ssl=context, server_hostname=server_name)
+async def _open(host, port, context, server_name, under, raw):
+    if raw is None:
+        pair = await asyncio.open_connection(host, port, ssl=context, server_hostname=server_name)
+    else:
+        stream = asyncio.StreamReader(
+            under.wrap_socket(raw, server_hostname=server_name, do_handshake_on_connect=False))
+        pair = (stream, stream)
     if under is not None:
         # MicroPython's leaves the handshake to whoever reads or writes first.
         nothing = bytearray(1)
@@ -184,21 +190,22 @@ async def _open(host, port, context, server_name, under):
     return pair
 
 
-async def connect(host, port, context, server_name, timeout=10):
+async def connect(host, port, context, server_name, timeout=10, raw=None):
     """Connect, shake hands, and give a Stream; arguments as those of tls.connect().
 
     `timeout`: seconds for the connection together with the handshake, and for each exchange, up to a
-    day. Raises what tls.connect() does; the socket is closed then, and when the call is cancelled.
+    day. Raises what tls.connect() does; the socket is closed then, and when the call is cancelled. `raw`, on
+    MicroPython only: the stream that leads to the server, a UART, which stays open (uart.py).
     """
     if "\0" in server_name:
         raise TLSError(0, "TLS: no name of a server")
     timeout = min(timeout, _DAY)
     under = None
     if sys.implementation.name == "micropython":
-        context = under = _Under(context)
+        context = under = _Under(context, raw)
     done = False
     try:
-        pair = await _within(_open(host, port, context, server_name, under), timeout)
+        pair = await _within(_open(host, port, context, server_name, under, raw), timeout)
         done = True
     finally:
         if not done and under is not None:

@@ -10,7 +10,7 @@ begins TLS. Nothing tells the board that the server has hung up, so that a time-
 
 from errno import ETIMEDOUT
 from select import POLLIN
-from time import ticks_add, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
 
 from kmip_lite import tls
 
@@ -42,3 +42,31 @@ class Line(tls._Timed):
 
     def close(self):
         """Nothing: the UART stays as it is, for the next connection."""
+
+
+class AsyncLine:
+    """As Line, under asyncio: connect() is to be awaited and gives a Stream for AsyncClient. On MicroPython
+    only. `uart`: a machine.UART with its time-outs at 0."""
+
+    quiet = 100
+
+    def __init__(self, uart):
+        self._uart = uart
+
+    async def connect(self, host, port, context, server_name, timeout=10):
+        """As Line.connect()."""
+        from asyncio import sleep_ms
+
+        from kmip_lite import aclient
+
+        until = ticks_add(ticks_ms(), int(timeout * 1000))
+        scrap = bytearray(32)
+        heard = True
+        while heard:
+            await sleep_ms(self.quiet)
+            heard = False
+            while self._uart.readinto(scrap):
+                heard = True
+            if ticks_diff(until, ticks_ms()) <= 0:
+                raise OSError(ETIMEDOUT, "the line is never quiet")
+        return await aclient.connect(host, port, context, server_name, timeout, self._uart)

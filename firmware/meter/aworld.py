@@ -13,18 +13,19 @@ _SSL_ALLOC_FAILED = -0x7F00  # of mbedTLS
 class AWorld(World):
     """As World, but for open(), call(), close() and report(identity), which are to be awaited.
 
-    One task at a time: whoever has opened a connection has it until close().
+    One task at a time: whoever has opened a connection has it until close(). `connect`: what takes the place
+    of aclient.connect(), a uart.AsyncLine's.
     """
 
-    def __init__(self, config, anchors, clock, report):
-        super().__init__(config, anchors, clock, report, None)
+    def __init__(self, config, anchors, clock, report, connect=connect):
+        super().__init__(config, anchors, clock, report, None, connect)
         self.starved = 0  # connections in a row for which there was no memory
 
     async def open(self, identity):
         """As World.open()."""
         super().close()
         try:
-            stream = await connect(*self._address(identity))
+            stream = await self._connect(*self._address(identity))
         except (MemoryError, OSError) as error:
             if isinstance(error, MemoryError) or error.args[:1] in ((ENOMEM,), (_SSL_ALLOC_FAILED,)):
                 self.starved += 1
@@ -49,7 +50,7 @@ class AWorld(World):
         super().close()
 
 
-async def post(address, context, path, body):
+async def post(address, context, path, body, connect=connect):
     """POST `body` (bytes) over mutual TLS and give the status, an int.
 
     `address`: (host, port, name in the server's certificate, time-out in seconds: for the connection with

@@ -16,6 +16,7 @@ KEYS = (
     "billing.name s! billing.path s! cert_uid s public_key_uid s timeout i buffer i version i built i "
     "report_every i usage_unit s usage_total i key_bits i grant i chunk i low i start_wh i "
     "server_anchors l issuers l renewal d listen d listen.port i! listen.host s "
+    "line d line.uart i! line.baud i line.tx i line.rx i "
     "wifi d wifi.ssid s! wifi.password s wifi.country s wifi.hostname s watchdog i"
 )
 # What is loaded in the middle of a renewal: bytecode of another version would show only there.

@@ -4,6 +4,7 @@ import machine
 from micropython import const
 
 _EVERY = const(2000)  # milliseconds
+_ROOM = const(1024)  # bytes that wait while the board does arithmetic
 
 
 def watchdog(ms):
@@ -31,6 +32,19 @@ def network(config, log):
     from meter.wifi import Wifi
 
     return Wifi(config["wifi"], log)
+
+
+def line(config):
+    """What connects by the modem that config.json has as "line": an AsyncLine's connect; None without."""
+    if "line" not in config:
+        return None
+    from kmip_lite.uart import AsyncLine
+
+    given = config["line"]
+    pins = {name: machine.Pin(given[name]) for name in ("tx", "rx") if name in given}
+    uart = machine.UART(
+        given["uart"], given.get("baud", 115200), timeout=0, timeout_char=0, rxbuf=_ROOM, **pins)
+    return AsyncLine(uart).connect
 
 
 def reset():

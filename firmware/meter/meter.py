@@ -16,6 +16,7 @@ from identity.renewal import Agent
 from identity.slots import Identity, Slots
 from identity.steps import run as run_steps
 from kmip_lite import tls
+from kmip_lite.aclient import connect
 from kmip_lite.client import load
 from kmip_lite.message import KmipError
 from kmip_lite.ttlv import TTLVError
@@ -37,12 +38,13 @@ class Meter:
     first identity (key.der, cert.der, csr.der); its slots, state and ledger are made there.
 
     `log`: called with one line at each event. `note`: called with an event's name and a dict, for
-    whoever wants to follow. `tick`: called each second, to feed a watchdog.
+    whoever wants to follow. `tick`: called each second, to feed a watchdog. `connect`: what takes the place
+    of aclient.connect(), where the network is a modem at a UART.
 
     One asyncio loop: a slow server never stops the metering.
     """
 
-    def __init__(self, root, log=print, note=None, tick=None):
+    def __init__(self, root, log=print, note=None, tick=None, connect=connect):
         with open(root + "/config.json") as file:
             self.config = config = json.load(file)
         # What each boot asks for. Loaded when it is first asked for, it would lie where TLS needs one piece.
@@ -79,7 +81,8 @@ class Meter:
         self._turned = ticks_ms()
         self._hours = 0
         self._sequence = 0
-        self.world = AWorld(config, self.anchors, self.clock, self.report)
+        self._connect = connect
+        self.world = AWorld(config, self.anchors, self.clock, self.report, connect)
         self._adopt(root)
         self.agent = Agent(
             self.slots,
@@ -295,7 +298,7 @@ class Meter:
         try:
             context = tls.context(self.anchors.server, identity.cert, identity.key)
             address = (billing["host"], billing["port"], billing["name"], config.get("timeout", 10))
-            status = await post(address, context, billing["path"], body)
+            status = await post(address, context, billing["path"], body, self._connect)
         except OSError as error:
             self.error = "report: %s" % error
             self.log("meter: " + self.error)

@@ -6,6 +6,7 @@ The board's own part is the module `board`, board.py of its folder in boards/:
     watchdog(ms)               start the watchdog; gives what is called to feed it
     network(config, log)       what brings the network up, with connected() and keep(), to be awaited; None
                                where there is nothing to do
+    line(config)               what connects by a modem at a UART, in place of aclient.connect(); or None
     feed_at_repl(feed)         call feed() every two seconds from now on, for the REPL's sake
     reset()                    as the reset button does
 """
@@ -13,6 +14,7 @@ The board's own part is the module `board`, board.py of its folder in boards/:
 import asyncio
 import gc
 import io
+import json
 import os
 import sys
 import time
@@ -49,9 +51,11 @@ def start(root=""):
         time.sleep(_WINDOW)
         faults = _faults(root)
         if not faults:
-            from meter.meter import Meter
+            from meter.meter import Meter, connect
 
-            made = meter.running = Meter(root)
+            with open(root + "/config.json") as file:
+                line = board.line(json.load(file))
+            made = meter.running = Meter(root, connect=line or connect)
             faults = _starved()
         if faults:
             for fault in faults:

@@ -67,7 +67,7 @@ def test_every_board_has_what_is_copied():
         files = deploy.wanted(name, True, None)
         assert list(files) == ["/board.py", "/boot.py", "/main.py"]
         compile(files["/board.py"], name, "exec")
-        for part in ("def led", "feed_at_repl, network, reset, watchdog"):
+        for part in ("def led", "feed_at_repl, line, network, reset, watchdog"):
             assert part in files["/board.py"].decode()
     whole = deploy.wanted("ESP32_GENERIC", False, None)
     assert {"/lib/kmip_lite/ttlv.mpy", "/lib/meter/start.mpy", "/lib/identity/slots.mpy"} < set(whole)

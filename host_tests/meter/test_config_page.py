@@ -34,9 +34,9 @@ def test_every_key_that_is_read_is_there():
 def test_defaults_are_those_of_the_source():
     text = "".join(path.read_text() for path in (FIRMWARE / "meter").rglob("*.py"))
     rows = re.findall(r"^\| `([\w.]+)` \| number \| (\d+) \|", PAGE, re.M)
-    found = dict(re.findall(r"config\.get\(\"(\w+)\", (\d+)\)", text))
+    found = dict(re.findall(r"(?:config|given)\.get\(\"(\w+)\", (\d+)\)", text))
     assert len(rows) > 8
     for key, default in rows:
         if key != "watchdog":
-            assert found[key] == default, key
+            assert found[key.rpartition(".")[2]] == default, key
     assert "_WATCHDOG = const(8)" in text

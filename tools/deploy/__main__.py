@@ -150,7 +150,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tools.deploy", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--board", required=True, help="one of %s" % ", ".join((*board_names(), *SHORT)))
-    parser.add_argument("--port", required=True, help="a serial device, a pty, or socket://HOST:PORT")
+    parser.add_argument("--port", required=True, help="a serial device, a pty, or socket://<host>:<port>")
     parser.add_argument("--device", type=Path, help="a folder that tools.provision has made")
     parser.add_argument("--wipe", action="store_true",
                         help="remove the device's own slots, journals and key first: it begins anew")

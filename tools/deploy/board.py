@@ -75,7 +75,7 @@ def digest(data):
 
 
 class Board:
-    """`port`: a serial device, a pseudo terminal, or socket://HOST:PORT, an emulator's."""
+    """`port`: a serial device, a pseudo terminal, or socket://<host>:<port>, an emulator's."""
 
     def __init__(self, port):
         self.port = port

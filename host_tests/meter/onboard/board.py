@@ -20,6 +20,10 @@ def network(config, log):
     return None
 
 
+def line(config):
+    return None
+
+
 def feed_at_repl(feed):
     print("@fed at the REPL")
 
