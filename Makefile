@@ -1,7 +1,8 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo board-demo test test-boards firmware provision deploy lint powercut size bench mpy clean
+.PHONY: help setup demo board-demo test test-boards firmware provision deploy lint powercut fuzz soak fleet size \
+	bench mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
@@ -47,6 +48,9 @@ lint: setup  ## ruff, the import law, the constants
 powercut: setup  ## the store and the renewal agent lose power everywhere; ARGS="-k renew --second 9 --most 9"
 	@$(VENV)/python -m host_tests.powercut $(ARGS)
 	@$(VENV)/python -m host_tests.powercut.agent
+
+fuzz: setup  ## mutated inputs for every parser, 10 million; ARGS="--minutes 10 --seed x --only answer --guided"
+	@$(VENV)/python -m host_tests.fuzz $(ARGS)
 
 size: setup  ## flash, RAM, heap, stack and the state diagram into README.md; fails over a budget
 	@$(VENV)/python -m tools.readme $(ARGS)

@@ -7,6 +7,7 @@ from micropython import const
 from identity import sealed
 
 _KIND = const(b"KLJ1")
+_MOST = const(0x3FFFFFFF)  # records: no flash lasts so long
 
 
 class Journal:
@@ -20,7 +21,7 @@ class Journal:
     sequence   number of the record it came from, 0 where there was none
 
     The constructor raises nothing for what it finds. It only reads, unless a cut fell into
-    commit(scrub=True): that it finishes. Allocates both records, then the value.
+    commit(scrub=True): that it finishes. Allocates a record at a time, and its value.
     """
 
     def __init__(self, path, room=512):
@@ -28,18 +29,17 @@ class Journal:
         self._room = room
         self.sequence = unscrubbed = 0
         self.value = {}
-        text = None
         for number in (0, 1):
             record = sealed.read(self._file(number), _KIND)
-            if record:
-                head, body = record[1]
+            try:
+                head, text = record[1]
                 sequence = int.from_bytes(head[1:], "big")
-                if sequence > self.sequence:
+                if self.sequence < sequence < _MOST:
+                    self.value = dict(json.loads(text))
                     self.sequence = sequence
                     unscrubbed = head[0]
-                    text = body
-        if text:
-            self.value = json.loads(text)
+            except (TypeError, ValueError):
+                pass  # no record, or one that no version of this file has written
         if unscrubbed:
             try:
                 self.commit()

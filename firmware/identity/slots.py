@@ -86,8 +86,11 @@ class Slots:
     def _read(self, index, checksum):
         record = sealed.read(self._path(index), _SLOT)
         if record and checksum in ("", record[0]):
-            key, cert, csr, uid, public_uid = record[1]
-            return [index, record[0]], Identity(key, cert, csr, uid.decode(), public_uid.decode())
+            try:
+                key, cert, csr, uid, public_uid = record[1]
+                return [index, record[0]], Identity(key, cert, csr, uid.decode(), public_uid.decode())
+            except ValueError:
+                pass  # whole, but no identity
         return None
 
     def _whole(self, index, checksum=""):
