@@ -31,7 +31,7 @@ def meters(tmp_path):
 SIGNER = new_key()
 REQUEST = csr(SIGNER)
 KEY = direct.key_object(T.SYMMETRIC_KEY, KeyFormatType.RAW, bytes(range(16)), CryptographicAlgorithm.AES, 128)
-PAIR = (("Cryptographic Algorithm", ttlv.enumeration(T.CRYPTOGRAPHIC_ALGORITHM, CryptographicAlgorithm.ECDSA)),
+PAIR = (("Cryptographic Algorithm", ttlv.enumeration(T.CRYPTOGRAPHIC_ALGORITHM, 6)),  # ECDSA
         ("Cryptographic Length", ttlv.integer(T.CRYPTOGRAPHIC_LENGTH, 256)),
         ("Cryptographic Usage Mask", ttlv.integer(T.CRYPTOGRAPHIC_USAGE_MASK, 3)))
 
@@ -70,7 +70,7 @@ def given(version, *items):
     return direct.template(*[attribute(name, item) for name, item in items])
 
 
-def one(version, name, item):
+def stated(version, name, item):
     """An attribute to add or change."""
     return direct.attributes_2x(item, tag=T.NEW_ATTRIBUTE) if version >= 20 else attribute(name, item)
 
@@ -113,8 +113,8 @@ def only_it(version, uid, own):
 ROWS = {
     Operation.ACTIVATE: [only_it],
     Operation.ADD_ATTRIBUTE: [
-        lambda v, uid, own: [uid_item(uid), one(v, *CONTACT)],
-        lambda v, uid, own: [uid_item(own), one(v, *link_to(uid))]],
+        lambda v, uid, own: [uid_item(uid), stated(v, *CONTACT)],
+        lambda v, uid, own: [uid_item(own), stated(v, *link_to(uid))]],
     Operation.ADJUST_ATTRIBUTE: [lambda v, uid, own: [
         uid_item(uid), REFERENCE, ttlv.enumeration(T.ADJUSTMENT_TYPE, 1)]],
     Operation.ARCHIVE: [only_it],
@@ -147,7 +147,7 @@ ROWS = {
     Operation.GET_USAGE_ALLOCATION: [lambda v, uid, own: [
         uid_item(uid), ttlv.long_integer(T.USAGE_LIMITS_COUNT, 1)]],
     Operation.LOCATE: "shows what is the asker's: test_locate_shows_only_ones_own()",
-    Operation.MODIFY_ATTRIBUTE: [lambda v, uid, own: [uid_item(uid), one(v, *CONTACT)]],
+    Operation.MODIFY_ATTRIBUTE: [lambda v, uid, own: [uid_item(uid), stated(v, *CONTACT)]],
     Operation.OBTAIN_LEASE: [only_it],
     Operation.POLL: "names a request: test_requests_of_others()",
     Operation.QUERY: "names no object",
@@ -160,7 +160,7 @@ ROWS = {
     Operation.RE_KEY_KEY_PAIR: [
         lambda v, uid, own: [uid_item(uid, T.PRIVATE_KEY_UNIQUE_IDENTIFIER)]],
     Operation.REVOKE: [lambda v, uid, own: [uid_item(uid), CODE]],
-    Operation.SET_ATTRIBUTE: [lambda v, uid, own: [uid_item(uid), one(v, *CONTACT)]],
+    Operation.SET_ATTRIBUTE: [lambda v, uid, own: [uid_item(uid), stated(v, *CONTACT)]],
     Operation.VALIDATE: [only_it],
 }
 
@@ -194,7 +194,8 @@ def possessions(tmp_path_factory):
     start = attribute("Activation Date", ttlv.date_time(T.ACTIVATION_DATE, engine.now()))
     wide = attribute("Cryptographic Usage Mask", ttlv.integer(T.CRYPTOGRAPHIC_USAGE_MASK, 0x234))
     limits = attribute("Usage Limits", ttlv.structure(
-        T.USAGE_LIMITS, ttlv.long_integer(T.USAGE_LIMITS_TOTAL, 100), ttlv.enumeration(T.USAGE_LIMITS_UNIT, 1)))
+        T.USAGE_LIMITS, ttlv.long_integer(T.USAGE_LIMITS_TOTAL, 100),
+        ttlv.enumeration(T.USAGE_LIMITS_UNIT, 1)))
     public = mine.register(
         ObjectType.PUBLIC_KEY, direct.key_object(
             T.PUBLIC_KEY, KeyFormatType.X509, spki(SIGNER.public_key()), CryptographicAlgorithm.ECDSA, 256),
@@ -281,9 +282,8 @@ def tried(caller, request, txn):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_requests_of_others(meters, version):
     """Poll and Cancel of another's request: as of one that there is not."""
-    one, two = meters
-    one.engine.pending.set(Operation.CREATE, "forever")
-    asker, stranger = (Direct(one.engine, each.identity, version) for each in meters)
+    meters[0].engine.pending.set(Operation.CREATE, "forever")
+    asker, stranger = (Direct(each.engine, each.identity, version) for each in meters)
     correlation = asker.offer(
         Operation.CREATE, ttlv.enumeration(T.OBJECT_TYPE, ObjectType.SYMMETRIC_KEY), given(version, *AES)
     ).find(T.ASYNCHRONOUS_CORRELATION_VALUE).value
