@@ -95,12 +95,12 @@ class Billing:
         self._seen = set()
         folder = Path(engine.folder)
         if not (folder / (STEM + ".crt")).exists():
-            issue_server(folder, Authority.load(folder, SERVER_CA), server_names(name),
-                         int(time.time()), STEM)
+            issue_server(folder, Authority.load(folder, SERVER_CA, engine.vault), server_names(name),
+                         int(time.time()), engine.vault, STEM)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_cert_chain(folder / (STEM + ".crt"), folder / (STEM + ".key"))
+        engine.vault.load_cert_chain(context, folder / (STEM + ".crt"), folder / (STEM + ".key"))
         context.load_verify_locations(folder / (METER_CA + ".crt"))
         self._server = _Server((host, port), _handler(self, timeout), context, timeout)
         self.port = self._server.server_address[1]

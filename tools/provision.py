@@ -200,7 +200,7 @@ def _write(out, engine, files):
     """The device's files, all but config.json."""
     files = {
         **files,
-        "server_ca.der": Authority.load(engine.folder, SERVER_CA).der,
+        "server_ca.der": Authority.load(engine.folder, SERVER_CA, engine.vault).der,
         "meter_ca.der": engine.meter_ca.der,
     }
     for name, data in files.items():

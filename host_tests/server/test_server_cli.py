@@ -175,7 +175,7 @@ def test_a_bootstrap_identity_enrols_its_device(tmp_path):
     (name,) = common_names(first.subject)
     identity = engine.identify(name)
     assert (identity.device, identity.role) == ("meter-0001", "bootstrap")
-    with pytest.raises(KmipError, match="may not use"):
+    with pytest.raises(KmipError, match="there is no object"):
         Direct(engine, identity).call(
             Operation.GET, ttlv.text(T.UNIQUE_IDENTIFIER, config["key_uid"]))
     engine.close()

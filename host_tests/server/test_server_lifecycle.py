@@ -78,7 +78,7 @@ def test_what_cannot_be_archived_or_recovered(caller):
     uid = create(caller)
     for operation in (Operation.ARCHIVE, Operation.RECOVER):
         assert failure(do, caller, operation, "nothing") == R.ITEM_NOT_FOUND
-        assert failure(do, other, operation, uid) == R.PERMISSION_DENIED
+        assert failure(do, other, operation, uid) == R.ITEM_NOT_FOUND
 
 
 def test_recover_sets_the_placeholder(caller):
@@ -420,7 +420,7 @@ def test_validate_refused(caller):
     assert failure(verdict, caller, uid_item(create(caller))) == R.ILLEGAL_OPERATION
     assert failure(verdict, caller, certificate_object(b"no certificate")) == R.INVALID_FIELD
     other = Direct(caller.engine, caller.engine.add_device("meter-0002"))
-    assert failure(verdict, other, uid_item(certified(caller))) == R.PERMISSION_DENIED
+    assert failure(verdict, other, uid_item(certified(caller))) == R.ITEM_NOT_FOUND
 
 
 # Templates and Split Keys

@@ -93,8 +93,9 @@ def test_no_certificate_and_certificates_of_another_ca(setting, tmp_path):
 
 
 def test_a_server_certificate_is_no_client_certificate(setting, tmp_path):
-    refused(setting, (setting.state / "server.crt", setting.state / "server.key",
-                      setting.files[2]))
+    key = tmp_path / "server.key"
+    key.write_bytes(private_pem(setting.server.engine.vault.load_pem(setting.state / "server.key")))
+    refused(setting, (setting.state / "server.crt", key, setting.files[2]))
 
 
 def test_expired_and_not_yet_valid_certificates(setting):

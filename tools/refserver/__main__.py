@@ -1,5 +1,5 @@
 """Command line: python -m tools.refserver init | serve | revoke | accept | forget | pending |
-approve | listens | withdraw | replace | roll | reissue.
+approve | listens | withdraw | replace | roll | reissue | rotate | migrate | check.
 """
 
 import argparse
@@ -9,16 +9,18 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from . import operator, rollover
+from . import operator, rollover, vault
+from .check import check
 from .engine import Engine
 from .enums import Operation
 from .errors import KmipError
 from .https import PATH
+from .migration import migrate
 from .notice_rows import NONE, PUTS
 from .options import VERSIONS
 from .pending_rows import WAITING
 from .rollover import STEMS
-from .server import DEFAULT_PORT, Server
+from .server import CONNECTIONS, DEFAULT_PORT, Server
 from .setup import init, reissue
 
 _EXAMPLES = """examples:
@@ -34,7 +36,10 @@ _EXAMPLES = """examples:
   python -m tools.refserver roll --dir state meter-ca
   python -m tools.refserver roll --dir state server-ca     # bring its files to the meters, and then:
   python -m tools.refserver reissue --dir state
+  python -m tools.refserver rotate --dir state             # a new store key
 A server that runs takes new CAs and certificates at SIGHUP.
+Key material and private keys lie encrypted under the store key: in state.key beside the folder (made by
+init), in another file (--key-file), or in the environment variable KMIP_STORE_KEY (64 hexadecimal digits).
 """
 
 
@@ -56,6 +61,8 @@ def _arguments(argv):
     serve.add_argument("--listen", default="127.0.0.1:%d" % DEFAULT_PORT, metavar="HOST:PORT",
                        help="default 127.0.0.1:%d; port 0 takes a free one" % DEFAULT_PORT)
     serve.add_argument("--https", metavar="HOST:PORT", help="serve KMIP over HTTPS there, too, at /kmip")
+    serve.add_argument("--connections", type=int, default=CONNECTIONS, metavar="N",
+                       help="serve so many at once, and no more (default: %(default)s)")
     serve.add_argument("--port-file", metavar="FILE", help="write the port there once it listens")
     serve.add_argument("--life", type=int, metavar="SECONDS", help="overrides the state folder's")
     serve.add_argument("--allow-sha1-requests", action="store_true", default=None,
@@ -98,12 +105,22 @@ def _arguments(argv):
     roll.add_argument("ca", choices=STEMS)
     again = commands.add_parser("reissue", help="servers' certificates from the present server CA")
     again.add_argument("--dir", required=True, help="the state folder")
+    rotate = commands.add_parser("rotate", help="a new store key; the old one opens the folder no more")
+    rotate.add_argument("--dir", required=True, help="the state folder")
+    rotate.add_argument("--new-key-file", metavar="FILE", help="where the new key is, or is to be made"
+                        " (default: the old one's file)")
+    for name, text in (("migrate", "encrypt a state folder of an earlier version"),
+                       ("check", "look whether a state folder is whole, as serve does at its start")):
+        commands.add_parser(name, help=text).add_argument("--dir", required=True, help="the state folder")
     for name, text in (("revoke", "refuse a device from now on"),
                        ("accept", "take a revoked device back"),
                        ("forget", "remove a device and all its objects")):
         command = commands.add_parser(name, help=text)
         command.add_argument("--dir", required=True, help="the state folder")
         command.add_argument("--device", required=True, help="device id")
+    for command in commands.choices.values():
+        command.add_argument("--key-file", metavar="FILE",
+                             help="the store key's file; - for standard input (default: see below)")
     return parser.parse_args(argv)
 
 
@@ -123,6 +140,7 @@ def _serve(arguments):
         signal.signal(number, lambda *_: signals.put(False))
     https = _split(arguments.https) if arguments.https else None
     with Server(arguments.dir, host, port, https, arguments.verbose, life=arguments.life,
+                key_file=arguments.key_file, max_connections=arguments.connections,
                 newest=arguments.newest and round(arguments.newest * 10),
                 allow_sha1_requests=arguments.allow_sha1_requests) as server:
         for rule in arguments.pending:
@@ -156,8 +174,9 @@ def _reload(server):
         print("refserver: %s" % error, file=sys.stderr, flush=True)
 
 
-def _device(command, folder, device):
-    engine = Engine(folder)
+def _device(arguments):
+    command, device = arguments.command, arguments.device
+    engine = _engine(arguments)
     try:
         if command == "forget":
             print("%s: %d objects removed" % (device, engine.forget_device(device)))
@@ -168,17 +187,29 @@ def _device(command, folder, device):
         engine.close()
 
 
-def _roll(folder, stem):
-    engine = Engine(folder)
+def _engine(arguments, **options):
+    return Engine(arguments.dir, key_file=arguments.key_file, **options)
+
+
+def _roll(arguments):
+    engine = _engine(arguments)
     try:
-        for path in rollover.roll(engine, stem):
+        for path in rollover.roll(engine, arguments.ca):
             print(path)
     finally:
         engine.close()
 
 
+def _check(arguments):
+    engine = _engine(arguments)
+    try:
+        print("%s is whole: %d objects" % (arguments.dir, check(engine.store)))
+    finally:
+        engine.close()
+
+
 def _listens(arguments):
-    engine = Engine(arguments.dir, newest=VERSIONS[0])  # what it serves is no matter here
+    engine = _engine(arguments, newest=VERSIONS[0])  # what it serves is no matter here
     try:
         with engine.store.transaction(write=False) as transaction:
             if not transaction.common_names(arguments.device):
@@ -195,7 +226,7 @@ def _listens(arguments):
 
 
 def _operate(arguments):
-    engine = Engine(arguments.dir)
+    engine = _engine(arguments)
     try:
         if arguments.command == "withdraw":
             operator.withdraw(engine, arguments.uid, arguments.compromised)
@@ -207,7 +238,7 @@ def _operate(arguments):
 
 
 def _pending(arguments):
-    engine = Engine(arguments.dir)
+    engine = _engine(arguments)
     try:
         if arguments.command == "pending":
             for row in engine.pending.requests(arguments.device):
@@ -229,14 +260,22 @@ def main(argv=None):
     arguments = _arguments(argv)
     try:
         if arguments.command == "init":
-            init(arguments.dir, arguments.name, arguments.life, arguments.subject)
+            init(arguments.dir, arguments.name, arguments.life, arguments.subject,
+                 key_file=arguments.key_file)
             print("made %s" % arguments.dir)
         elif arguments.command == "serve":
             _serve(arguments)
         elif arguments.command == "roll":
-            _roll(arguments.dir, arguments.ca)
+            _roll(arguments)
         elif arguments.command == "reissue":
-            print("\n".join(reissue(arguments.dir)))
+            print("\n".join(reissue(arguments.dir, key_file=arguments.key_file)))
+        elif arguments.command == "rotate":
+            print("the store key is in %s" % vault.rotate(
+                arguments.dir, arguments.key_file, arguments.new_key_file))
+        elif arguments.command == "migrate":
+            print("%d objects encrypted" % migrate(arguments.dir, arguments.key_file))
+        elif arguments.command == "check":
+            _check(arguments)
         elif arguments.command == "listens":
             _listens(arguments)
         elif arguments.command in ("withdraw", "replace"):
@@ -244,7 +283,7 @@ def main(argv=None):
         elif arguments.command in ("pending", "approve"):
             _pending(arguments)
         else:
-            _device(arguments.command, arguments.dir, arguments.device)
+            _device(arguments)
     except (OSError, ValueError, KmipError, sqlite3.Error) as error:
         print("refserver: %s" % error, file=sys.stderr)
         return 1

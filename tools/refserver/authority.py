@@ -17,21 +17,12 @@ from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from .vault import load as load_vault
+from .vault import write_private
+
 SERVER_CA = "server-ca"
 METER_CA = "meter-ca"
 CA_YEARS = 15
-
-
-def write_private(path, data):
-    """Write a file that only its owner can read; it replaces an older one as a whole."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def new_serial():
@@ -78,33 +69,33 @@ class Authority:
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     @classmethod
-    def create(cls, folder, stem, common_name, now):
-        """Make a new CA and write STEM.crt (PEM) and STEM.key (PEM, 0600) into the folder."""
+    def create(cls, folder, stem, common_name, now, vault):
+        """Make a new CA and write STEM.crt (PEM) and STEM.key (PEM, encrypted, 0600) into the folder."""
         made = cls.new(common_name, now)
-        made.save(folder, stem)
+        made.save(folder, stem, vault)
         return made
 
     @classmethod
-    def load(cls, folder, stem):
-        """The present CA of a folder: the first certificate of STEM.crt."""
+    def load(cls, folder, stem, vault=None):
+        """The present CA of a folder: the first certificate of STEM.crt. vault: the folder's."""
         folder = Path(folder)
         certificates = x509.load_pem_x509_certificates((folder / (stem + ".crt")).read_bytes())
-        key = ser.load_pem_private_key((folder / (stem + ".key")).read_bytes(), None)
+        key = (vault or load_vault(folder)).load_pem(folder / (stem + ".key"))
         if key.public_key() != certificates[0].public_key():
             raise ValueError("%s: %s.crt and %s.key do not belong together" % (folder, stem, stem))
         return cls(certificates[0], key)
 
-    def save(self, folder, stem, earlier=()):
+    def save(self, folder, stem, vault, earlier=()):
         """Write STEM.key and STEM.crt; `earlier`: certificates that stay valid beside the present one."""
-        self.save_key(Path(folder) / (stem + ".key"))
+        self.save_key(Path(folder) / (stem + ".key"), vault)
         chain = b"".join(each.public_bytes(ser.Encoding.PEM) for each in (self.certificate, *earlier))
         part = Path(folder) / (stem + ".crt.part")
         part.write_bytes(chain)
         os.replace(part, Path(folder) / (stem + ".crt"))
 
-    def save_key(self, path):
-        """Write the private key (PEM, 0600)."""
-        write_private(path, private_pem(self._key))
+    def save_key(self, path, vault):
+        """Write the private key (PEM, encrypted, 0600)."""
+        write_private(path, vault.private_pem(self._key))
 
     def cross_sign(self, other, now):
         """A certificate of another CA's key and name, signed by this one."""

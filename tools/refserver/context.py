@@ -97,9 +97,10 @@ class Context:
         """
         uid = self.uid(given)
         managed = self.txn.load(uid)
-        if managed is None or not ObjectType.known(managed.object_type, self.version):
-            raise not_found("there is no object %s" % uid[:64])
-        policy.check_object(self.identity, managed, self.operation)
+        if managed is not None and not ObjectType.known(managed.object_type, self.version):
+            managed = None
+        policy.check_object(
+            self.identity, managed, self.operation, not_found("there is no object %s" % uid[:64]))
         if not archived and managed.get("Archive Date") is not None:
             raise KmipError(Reason.OBJECT_ARCHIVED, "Object is archived")  # worded as TC-101 has it
         return managed

@@ -2,10 +2,10 @@
 
 import hashlib
 
-from . import attributes, keyblock, ttlv
+from . import attributes, keyblock, policy, ttlv
 from .cryptoenums import HashingAlgorithm
 from .enums import ANY, LinkType, ObjectType
-from .errors import KmipError, Reason, denied, illegal, invalid_field, not_found
+from .errors import KmipError, Reason, illegal, invalid_field, not_found
 from .managed import Managed
 from .schema import INTEGER, STRUCTURE, Field, parse
 from .state import STATELESS
@@ -154,10 +154,7 @@ def check_value(ctx, managed, rule, value, replaces=None):
 def _check_link(ctx, managed, link, replaces):
     """A Link may only point to an object of the same owner."""
     other = ctx.txn.load(link.linked_object_identifier)
-    if other is None:
-        raise not_found("the Link points to no object")
-    if other.owner != managed.owner:
-        raise denied("the Link points to an object that is not %s's" % managed.owner)
+    policy.check_object(ctx.identity, other, ctx.operation, not_found("the Link points to no object"))
     if replaces is not None and parse(replaces, LINK, ANY).link_type == link.link_type:
         return
     if link.link_type == LinkType.REPLACEMENT_OBJECT_LINK and managed.links(link.link_type):

@@ -6,7 +6,7 @@ import time
 import uuid
 from pathlib import Path
 
-from . import message, notices, policy, rollover, state, ttlv
+from . import message, notices, policy, rollover, state, ttlv, vault
 from .authority import METER_CA, Authority
 from .context import Batch, Context
 from .enums import Operation, ResultStatus, State
@@ -18,9 +18,7 @@ from .options import Options
 from .pending import Pending
 from .policy import Identity
 from .schema import parse
-from .store import Store
-
-DATABASE = "objects.db"
+from .store import DATABASE, Store
 
 
 class Outcome:
@@ -40,14 +38,17 @@ class Engine:
     clock    gives the time in seconds (an int or a float)
     new_uid  gives a new Unique Identifier
     new_correlation  gives a new Asynchronous Correlation Value
+    key_file  where the store key is, see vault.find_key()
     Other keyword arguments override settings of the folder's config.json (see Options).
     It may be called from several threads.
     """
 
-    def __init__(self, folder, clock=time.time, new_uid=None, new_correlation=None, **overrides):
+    def __init__(self, folder, clock=time.time, new_uid=None, new_correlation=None, key_file=None,
+                 **overrides):
         self.folder = Path(folder)
         self.options = Options.load(folder, **overrides)
-        self.store = Store(self.folder / DATABASE)
+        self.vault = vault.load(folder, key_file)
+        self.store = Store(self.folder / DATABASE, self.vault)
         self.store.watcher = lambda txn: notices.note(self, txn)
         self.reload()
         self.operations = dict(OPERATIONS)
@@ -60,7 +61,7 @@ class Engine:
 
     def reload(self):
         """Read the meter CA anew: it may have been rolled over."""
-        self.meter_ca = Authority.load(self.folder, METER_CA)
+        self.meter_ca = Authority.load(self.folder, METER_CA, self.vault)
         self.crosses = rollover.crosses(self.folder, METER_CA)
 
     def now(self):

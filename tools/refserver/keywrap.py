@@ -54,9 +54,8 @@ def wrap(ctx, managed, block, spec):
 def _wrapping_key(ctx, information):
     """(key bytes, Cryptographic Parameters Item) of the wrapping key; errors of §11.12."""
     wrapping = ctx.txn.load(information.unique_identifier)
-    if wrapping is None:
-        raise not_found("there is no such wrapping key", Reason.WRAPPING_OBJECT_NOT_FOUND)
-    policy.check_object(ctx.identity, wrapping, ctx.operation)
+    policy.check_object(ctx.identity, wrapping, ctx.operation,
+                        not_found("there is no such wrapping key", Reason.WRAPPING_OBJECT_NOT_FOUND))
     if wrapping.get("Archive Date") is not None:
         raise KmipError(Reason.OBJECT_ARCHIVED, "the wrapping key is archived",
                         in_2=Reason.WRAPPING_OBJECT_ARCHIVED)

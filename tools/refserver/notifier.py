@@ -60,7 +60,7 @@ class Notifier:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads = Threads()
-        self._context = tls_context(engine.folder)
+        self._context = tls_context(engine)
 
     def start(self):
         self._threads.spawn(self._look)
@@ -71,7 +71,7 @@ class Notifier:
 
     def reload(self):
         """Read the meter CA and the server's certificate anew, for new connections."""
-        self._context = tls_context(self._engine.folder)
+        self._context = tls_context(self._engine)
 
     def _look(self):
         while not self._stopping.wait(self._every):
@@ -211,13 +211,14 @@ def read_answer(tree, version, operation):
         raise Peer("the answer is malformed") from None
 
 
-def tls_context(folder):
+def tls_context(engine):
     """TLS 1.2 and 1.3; the device must show a certificate of the meter CA that serves a TLS server. Its name
     is its device id, which is looked at behind the handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(folder / SERVER_CERT, folder / SERVER_KEY)
+    folder = engine.folder
+    engine.vault.load_cert_chain(context, folder / SERVER_CERT, folder / SERVER_KEY)
     context.load_verify_locations(folder / (METER_CA + ".crt"))
     return context

@@ -45,7 +45,8 @@ class PendingRows:
 
     def add_pending(self, row):
         fields = Row._fields[1:]
-        sealed = row._replace(payload=self._vault.seal(_label(row.correlation), row.payload))
+        sealed = row._replace(payload=self._vault.seal(
+            pending_label(row.correlation, "payload"), row.payload))
         self._db.execute(
             "INSERT INTO pending (%s) VALUES (%s)" % (", ".join(fields), ", ".join("?" * len(fields))),
             sealed[1:])
@@ -68,15 +69,16 @@ class PendingRows:
             "SELECT %s FROM pending WHERE %s ORDER BY sequence" % (_COLUMNS, condition), values)
         found = []
         for row in map(Row._make, rows):
-            label = _label(row.correlation)
-            answer = None if row.answer is None else self._vault.open(label, row.answer)
-            found.append(row._replace(payload=self._vault.open(label, row.payload), answer=answer))
+            sealed = {part: getattr(row, part) for part in ("payload", "answer")}
+            found.append(row._replace(**{
+                part: data and self._vault.open(pending_label(row.correlation, part), data)
+                for part, data in sealed.items()}))
         return found
 
     def end_pending(self, correlation, status, answer=None, placeholder=None, expires=None):
         """It is over: how it ended, the answer's bytes, and until when they are kept."""
         if answer is not None:
-            answer = self._vault.seal(_label(correlation), answer)
+            answer = self._vault.seal(pending_label(correlation, "answer"), answer)
         self._db.execute(
             "UPDATE pending SET status = ?, answer = ?, placeholder = ?, expires = COALESCE(?, expires)"
             " WHERE correlation = ?", (status, answer, placeholder, expires, correlation))
@@ -92,5 +94,6 @@ class PendingRows:
         self._db.execute("DELETE FROM pending WHERE expires <= ? OR device = ?", (now, device))
 
 
-def _label(correlation):
-    return "pending/" + correlation.hex()
+def pending_label(correlation, part):
+    """The place of a request's "payload" or "answer", for the vault."""
+    return "pending/%s/%s" % (part, correlation.hex())

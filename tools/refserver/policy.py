@@ -4,11 +4,12 @@ An object belongs to a device id. The one who asks is known by the CN of its cli
 which the table of devices maps to a device id and a role; fingerprints, serial numbers and keys
 play no part, so that a renewal changes no ownership. Credentials in the message are not relied on.
 
-What is another's is answered with Permission Denied (§11.1), the same whatever the object is, and
-before anything about it is looked at. What does not exist is Item Not Found. The difference tells
-only that a UID is in use, to one who knows 122 random bits already; Locate never shows another's.
+What is another's is answered as what does not exist is: Item Not Found with the same text, before
+anything about it is looked at. So no answer tells whether a UID is in use. (The specification has
+Permission Denied, §11.1, for what is known to exist: what an owner may not do with its own.)
 
-What belongs to the server itself, the certificates of its CA (rollover.py), every device may read.
+What belongs to the server itself, the certificates of its CA (rollover.py), every device may read;
+anything else with them is Permission Denied, for they are no secret.
 
 Each device id is a key management domain of its own: a Name (§3.2) is unique within it. So no meter
 can take a name that another will need, or learn which names there are.
@@ -74,13 +75,15 @@ def check_new_object(identity, object_type):
 
 
 def may_see(identity, managed):
-    """Whether Locate shows the object to this identity."""
+    """Whether the object is there at all for this identity."""
     return managed.owner == identity.device and (
         identity.role != BOOTSTRAP or managed.object_type in _BOOTSTRAP_OBJECTS)
 
 
-def check_object(identity, managed, operation):
-    if managed.owner == SERVER and operation in _READING:
-        return
-    if not may_see(identity, managed):
-        raise denied("%s may not use this object" % identity.device)
+def check_object(identity, managed, operation, missing):
+    """Raises `missing`, the error for an object that does not exist, where it is another's (or None)."""
+    if managed is not None and managed.owner == SERVER:
+        if operation not in _READING:
+            raise denied("the object is the server's own")
+    elif managed is None or not may_see(identity, managed):
+        raise missing

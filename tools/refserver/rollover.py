@@ -20,7 +20,6 @@ The servers' own certificates stay as they are until reissue(): devices need the
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization as ser
 
 from . import certificates, creation, ttlv
 from .authority import METER_CA, SERVER_CA, Authority, write_private
@@ -43,29 +42,29 @@ def roll(engine, stem):
     if stem not in STEMS:
         raise ValueError("%r is neither %s" % (stem, " nor ".join(STEMS)))
     folder, now = engine.folder, engine.now()
-    earlier = _all(folder, stem)
+    earlier = _all(folder, stem, engine.vault)
     name = certificates.common_names(earlier[0].certificate.subject)[0]
     fresh = Authority.new("%s %d" % (name, len(earlier) + 1), now)
     crosses = [each.cross_sign(fresh, now) for each in earlier]
-    earlier[-1].save_key(folder / ("%s-%d.key" % (stem, len(earlier))))
+    earlier[-1].save_key(folder / ("%s-%d.key" % (stem, len(earlier))), engine.vault)
     paths = []
     for number, cross in enumerate(crosses, 1):
         paths.append(_cross_path(folder, stem, number))
         write_private(paths[-1], certificates.der(cross))
     if stem == METER_CA:
         _publish(engine, crosses, now)
-    fresh.save(folder, stem, [each.certificate for each in reversed(earlier)])
+    fresh.save(folder, stem, engine.vault, [each.certificate for each in reversed(earlier)])
     engine.reload()
     return paths
 
 
-def _all(folder, stem):
+def _all(folder, stem, vault):
     """Every CA that there was, the present one last."""
     chain = x509.load_pem_x509_certificates((folder / (stem + ".crt")).read_bytes())
     found = []
     for number, certificate in enumerate(reversed(chain), 1):
         path = folder / ("%s.key" % stem if number == len(chain) else "%s-%d.key" % (stem, number))
-        found.append(Authority(certificate, ser.load_pem_private_key(path.read_bytes(), None)))
+        found.append(Authority(certificate, vault.load_pem(path)))
     return found
 
 

@@ -1,6 +1,7 @@
 """The server: mutual TLS on a TCP port, a thread for each connection, an Engine behind it."""
 
 import contextlib
+import resource
 import socket
 import ssl
 import sys
@@ -14,6 +15,7 @@ from . import trace
 from .authority import METER_CA
 from .bindings import Limits, Messages, Refused
 from .certificates import common_names, fingerprint
+from .check import check
 from .engine import Engine
 from .faults import Faults
 from .https import Https
@@ -22,6 +24,8 @@ from .setup import SERVER_CERT, SERVER_KEY
 from .threads import Threads
 
 DEFAULT_PORT = 5696
+CONNECTIONS = 600  # at once; a thread and a descriptor each
+_OTHER_FILES = 128  # descriptors for all else: the store's connections, listeners, standard streams
 
 
 class Counters:
@@ -56,9 +60,15 @@ class Server:
     """
 
     def __init__(self, state_dir, host="127.0.0.1", port=0, https=None, verbose=0, log=None,
-                 max_connections=64, max_request=1 << 20, handshake_timeout=10, idle_timeout=300,
+                 max_connections=CONNECTIONS, max_request=1 << 20, handshake_timeout=10, idle_timeout=300,
                  io_timeout=30, notifier=None, **engine_options):
+        _make_room(max_connections)
         self.engine = Engine(state_dir, **engine_options)
+        try:
+            check(self.engine.store)
+        except ValueError:
+            self.engine.close()
+            raise
         self.host = host
         self.port = port
         self.https = https
@@ -72,13 +82,14 @@ class Server:
         self._limits = Limits(max_request, idle_timeout, io_timeout)
         self.engine.unexpected = lambda error: self._log(
             0, "internal error\n" + "".join(traceback.format_exception(error)))
-        self._context = _tls_context(self.engine.folder)
+        self._context = _tls_context(self.engine)
         self.notifier = Notifier(self.engine, lambda line: self._log(1, line), **(notifier or {}))
         self._listeners = []
         self._threads = Threads()
         self._sockets = set()
         self._lock = threading.Lock()
         self._stopping = False
+        self._told = None  # when the log had it last that there are too many connections
 
     def __enter__(self):
         return self.start()
@@ -111,7 +122,7 @@ class Server:
 
     def reload(self):
         """Read the CAs and the server's certificate anew, for new connections."""
-        self._context = _tls_context(self.engine.folder)
+        self._context = _tls_context(self.engine)
         self.engine.reload()
         self.notifier.reload()
 
@@ -150,7 +161,11 @@ class Server:
                     self._sockets.add(sock)
             if full:
                 self.counters.add(refused=1)
-                self._log(1, "%s refused: %d connections already" % (peer, self._max_connections))
+                quiet = self._told is not None and time.monotonic() < self._told + 60
+                if not quiet:
+                    self._told = time.monotonic()
+                self._log(1 if quiet else 0, "%s refused: there are %d connections, and no more are served"
+                          % (peer, self._max_connections))
                 _shut(sock)
                 continue
             self._threads.spawn(self._connection, sock, peer, binding)
@@ -247,12 +262,24 @@ class Server:
         return True
 
 
-def _tls_context(folder):
+def _make_room(connections):
+    """Descriptors for so many connections; ValueError where the system gives fewer."""
+    wanted = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            raise ValueError("%d connections want %d file descriptors, and the limit is %d (ulimit -n)"
+                             % (connections, wanted, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _tls_context(engine):
     """TLS 1.2 and 1.3; the client must show a certificate of the meter CA."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(folder / SERVER_CERT, folder / SERVER_KEY)
+    folder = engine.folder
+    engine.vault.load_cert_chain(context, folder / SERVER_CERT, folder / SERVER_KEY)
     context.load_verify_locations(folder / (METER_CA + ".crt"))
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     context.num_tickets = 0  # every connection shows its certificate

@@ -7,17 +7,20 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .authority import METER_CA, SERVER_CA, Authority, new_key, private_pem, write_private
-from .engine import DATABASE
+from . import vault
+from .authority import METER_CA, SERVER_CA, Authority, new_key
 from .options import FILE, Options
-from .store import Store
+from .store import DATABASE, make
 
 SERVER_CERT = "server.crt"
 SERVER_KEY = "server.key"
 
 
-def init(folder, name="localhost", life=None, subject=None, now=None):
-    """Make a state folder (0700); FileExistsError where there is one already."""
+def init(folder, name="localhost", life=None, subject=None, now=None, key_file=None):
+    """Make a state folder (0700) and its store key; FileExistsError where there is one already.
+
+    key_file: see vault.find_key()
+    """
     folder = Path(folder)
     if (folder / FILE).exists():
         raise FileExistsError("%s holds a server's state already" % folder)
@@ -30,10 +33,11 @@ def init(folder, name="localhost", life=None, subject=None, now=None):
     folder.mkdir(parents=True, exist_ok=True)
     os.chmod(folder, 0o700)
     now = int(time.time() if now is None else now)
-    server_ca = Authority.create(folder, SERVER_CA, "Key server CA", now)
-    Authority.create(folder, METER_CA, "Meter CA", now)
-    issue_server(folder, server_ca, server_names(name), now)
-    Store(folder / DATABASE).close()
+    opened = vault.create(folder, key_file)
+    server_ca = Authority.create(folder, SERVER_CA, "Key server CA", now, opened)
+    Authority.create(folder, METER_CA, "Meter CA", now, opened)
+    issue_server(folder, server_ca, server_names(name), now, opened)
+    make(folder / DATABASE)
     options.save(folder)  # last: a folder with it is whole
     return options
 
@@ -43,23 +47,24 @@ def server_names(name):
     return list(dict.fromkeys([name, "localhost", "127.0.0.1"]))
 
 
-def issue_server(folder, authority, names, now, stem="server", life=5 * 365 * 86400):
-    """A key and certificate for a server, written as STEM.crt and STEM.key (PEM)."""
+def issue_server(folder, authority, names, now, opened, stem="server", life=5 * 365 * 86400):
+    """A key and certificate for a server, written as STEM.crt and STEM.key (PEM; the key encrypted)."""
     key = new_key()
     certificate = authority.issue_server(
         names, key.public_key(), now - 3600, life, speaks=stem + ".crt" == SERVER_CERT)
-    write_private(Path(folder) / (stem + ".key"), private_pem(key))
+    vault.write_private(Path(folder) / (stem + ".key"), opened.private_pem(key))
     (Path(folder) / (stem + ".crt")).write_bytes(certificate.public_bytes(Encoding.PEM))
     return certificate
 
 
-def reissue(folder, now=None):
+def reissue(folder, now=None, key_file=None):
     """New certificates under the present server CA for every server that has one here; their file names.
 
     They keep their names and keys' files; a running Server has to reload().
     """
     folder = Path(folder)
-    authority = Authority.load(folder, SERVER_CA)
+    opened = vault.load(folder, key_file)
+    authority = Authority.load(folder, SERVER_CA, opened)
     now = int(time.time() if now is None else now)
     done = []
     for path in sorted(folder.glob("*.crt")):
@@ -67,6 +72,6 @@ def reissue(folder, now=None):
             continue
         old = x509.load_pem_x509_certificate(path.read_bytes())
         names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        issue_server(folder, authority, [str(name.value) for name in names], now, path.stem)
+        issue_server(folder, authority, [str(name.value) for name in names], now, opened, path.stem)
         done.append(path.name)
     return done

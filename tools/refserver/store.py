@@ -2,12 +2,16 @@
 
 Write-ahead logging and synchronous=FULL: what was answered has been written, and a killed process
 leaves whole transactions only. Threads and processes may share the file; a writer takes the lock
-at the start (BEGIN IMMEDIATE), so that what it read is still true when it writes.
+at the start (BEGIN IMMEDIATE), so that what it read is still true when it writes. Within a process the
+writers queue for it, since SQLite itself lets the one go first that happens to look at the right moment;
+and there are CONNECTIONS to the file at most, however many threads want one.
 """
 
 import contextlib
 import queue
 import sqlite3
+import threading
+from pathlib import Path
 
 from . import ttlv
 from .enums import State
@@ -16,9 +20,10 @@ from .notice_rows import SCHEMA as NOTICE_SCHEMA
 from .notice_rows import NoticeRows
 from .pending_rows import SCHEMA as PENDING_SCHEMA
 from .pending_rows import PendingRows
-from .vault import Vault
 
+DATABASE = "objects.db"
 BUSY_SECONDS = 10
+CONNECTIONS = 16
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -64,29 +69,66 @@ CREATE TABLE IF NOT EXISTS certificates (
 """
 
 
+def object_label(uid, object_type):
+    """The place of an object's material, for the vault."""
+    return "object/%d/%s" % (object_type, uid)
+
+
+class Damaged(ValueError):
+    """The store is not what this server leaves behind; the text says where."""
+
+    def __init__(self, path, why):
+        super().__init__("the store %s is damaged: %s" % (path, why))
+
+
+def make(path):
+    """Make the file, or what an earlier version's lacks."""
+    database = sqlite3.connect(path)
+    with contextlib.closing(database):
+        database.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA + PENDING_SCHEMA + NOTICE_SCHEMA)
+
+
+def _tables(database):
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
 class NameTaken(Exception):
     """Another object of the same owner has this Name."""
 
 
 class Store:
-    """The file, and a few idle connections to it.
+    """The file, which is there, and a few idle connections to it. Damaged where it is none of this server's.
 
+    vault    seals and opens the material (see vault.py)
     watcher  called with each Transaction that changes objects, before it is committed
     """
 
-    def __init__(self, path, vault=None):
+    def __init__(self, path, vault):
         self.path = str(path)
-        self.vault = vault or Vault()
+        self.vault = vault
         self.watcher = None
         self._idle = queue.LifoQueue()
-        with self._connection() as connection:
-            connection.executescript("PRAGMA journal_mode=WAL;" + _SCHEMA + PENDING_SCHEMA + NOTICE_SCHEMA)
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._writing = threading.Lock()
+        if not Path(path).exists():  # a new one would forget what was granted
+            raise Damaged(path, "it is not there")
+        wanted = sqlite3.connect(":memory:")
+        with contextlib.closing(wanted):
+            wanted.executescript(_SCHEMA + PENDING_SCHEMA + NOTICE_SCHEMA)
+            try:
+                with self._connection() as connection:
+                    missing = _tables(wanted) - _tables(connection)
+            except sqlite3.DatabaseError as error:
+                raise Damaged(path, error)
+        if missing:
+            raise Damaged(path, "it lacks the table %s" % min(missing))
 
     def _connect(self):
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is destroyed is not left in free pages
         return connection
 
     @contextlib.contextmanager
@@ -105,7 +147,8 @@ class Store:
     @contextlib.contextmanager
     def transaction(self, write=True):
         """A Transaction, committed at the end and rolled back by any exception."""
-        with self._connection() as connection:
+        with (_held(self._writing) if write else contextlib.nullcontext(), _held(self._places),
+              self._connection() as connection):
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             transaction = Transaction(connection, self.vault)
             try:
@@ -123,6 +166,16 @@ class Store:
                 self._idle.get_nowait().close()
             except queue.Empty:
                 return
+
+
+@contextlib.contextmanager
+def _held(lock):
+    if not lock.acquire(timeout=BUSY_SECONDS):
+        raise sqlite3.OperationalError("the store is busy for %d seconds already" % BUSY_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Transaction(PendingRows, NoticeRows):
@@ -143,6 +196,10 @@ class Transaction(PendingRows, NoticeRows):
         """(base state, attributes) of an object as this transaction found it."""
         return self._before[uid]
 
+    def query(self, statement):
+        """What a SELECT or PRAGMA gives, for check.py."""
+        return self._db.execute(statement).fetchall()
+
     # objects
 
     def load(self, uid):
@@ -154,7 +211,7 @@ class Transaction(PendingRows, NoticeRows):
             return None
         owner, object_type, base_state, material = row
         if material is not None:
-            material = ttlv.decode(self._vault.open(uid, material))
+            material = ttlv.decode(self._vault.open(object_label(uid, object_type), material))
         managed = Managed(uid, owner, object_type, material, base_state)
         for name, instance, value in self._db.execute(
                 "SELECT name, instance, value FROM attributes WHERE uid = ? ORDER BY instance",
@@ -186,7 +243,8 @@ class Transaction(PendingRows, NoticeRows):
     def _sealed(self, managed):
         if managed.material is None:
             return None
-        return self._vault.seal(managed.uid, ttlv.encode(managed.material))
+        return self._vault.seal(
+            object_label(managed.uid, managed.object_type), ttlv.encode(managed.material))
 
     def _write_attributes(self, managed):
         rows = [
