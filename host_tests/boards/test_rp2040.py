@@ -32,6 +32,12 @@ def board(there):
         yield made
 
 
+def test_our_core_does_what_rp2040js_does():
+    command = ["node", boardkit.HERE / "core_check.mjs", npm.find(*machine.RP2040JS[:2]), "500000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.startswith("compared "), done.stdout[-2000:] + done.stderr
+
+
 def test_what_the_board_is(board):
     name, version, clock, files = board.run(
         "import sys, os, time\nprint(sys.implementation._machine)\nprint(sys.implementation[1])\n"
