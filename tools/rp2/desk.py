@@ -27,8 +27,8 @@ _UART = {"timeout": 0, "timeout_char": 0, "rxbuf": 1024}
 
 
 class Desk:
-    """`board` is the Machine, `server` the Server, `bridge` the Bridge, `config` what provisioning gave,
-    `free` the bytes of heap that were free at boot.
+    """`board` is the Machine, `server` the Server, `bridge` the Bridge, `device` the provisioned folder,
+    `config` what provisioning gave, `free` the bytes of heap that were free at boot.
 
     folder      an empty one, for the server's state and the device's files
     bootstrap   whether the device has only a bootstrap identity, and is to enrol
@@ -40,8 +40,8 @@ class Desk:
     def __init__(self, folder, name="meter-rp2040", bootstrap=False, deployed=None, log=None, **options):
         folder = Path(folder)
         init(folder / "state", life=LIFE)
-        self._device = folder / name
-        self.config = provision(folder / "state", name, self._device, life=LIFE // 2, bootstrap=bootstrap)
+        self.device = folder / name
+        self.config = provision(folder / "state", name, self.device, life=LIFE // 2, bootstrap=bootstrap)
         self.server = Server(folder / "state", handshake_timeout=_SLOW, io_timeout=_SLOW)
         self._deployed = deployed
         self._log = log
@@ -58,9 +58,9 @@ class Desk:
             if self._deployed:
                 self._deploy()
             else:
-                for path in sorted(self._device.rglob("*")):
+                for path in sorted(self.device.rglob("*")):
                     if path.is_file():
-                        self.board.put("/" + str(path.relative_to(self._device)), path.read_bytes())
+                        self.board.put("/" + str(path.relative_to(self.device)), path.read_bytes())
             self.board.put("/renewing.mpy", romfs.modules(_RENEWING)["renewing.mpy"])
             self.set_clock()
             self._stack = stack.pop_all()
@@ -71,7 +71,7 @@ class Desk:
 
     def _deploy(self):
         with Board("socket://127.0.0.1:%d" % self.board.port) as board:
-            if not deploy(board, TARGET, self._device, stay=True, say=self._deployed):
+            if not deploy(board, TARGET, self.device, stay=True, say=self._deployed):
                 raise Trouble("the board's self-test has failed")
         self.board.attach()
         # The meter speaks over sockets, which this board has none of: here its agent runs by itself.
