@@ -71,6 +71,10 @@ class RawRepl:
             self.run("f.write(%r)" % data[at:at + _SLICE])
         self.run("f.close()")
 
+    def wait_for(self, text, timeout=60):
+        """Wait until the board, which runs by itself, has said this (bytes); gives what came before."""
+        return self._until(re.escape(text), timeout)
+
     def enter(self):
         """Interrupt whatever runs, and have the raw REPL."""
         self._write(b"\r\x03\x01")

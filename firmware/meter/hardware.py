@@ -6,6 +6,8 @@ from micropython import const
 _EVERY = const(2000)  # milliseconds
 _ROOM = const(1024)  # bytes that wait while the board does arithmetic
 
+_timer = None  # that feeds: one that nobody holds is collected, and stops
+
 
 def watchdog(ms):
     """Start the watchdog, which nothing can stop again but a reset; gives what feeds it."""
@@ -14,15 +16,16 @@ def watchdog(ms):
 
 def feed_at_repl(feed):
     """Feed it by a timer from now on: whoever sits at the REPL is not thrown out."""
+    global _timer
 
     def fed(timer):
         feed()
 
     try:
-        timer = machine.Timer(-1)
+        _timer = machine.Timer(-1)
     except ValueError:  # an ESP32 has none but those of its hardware
-        timer = machine.Timer(0)
-    timer.init(period=_EVERY, mode=machine.Timer.PERIODIC, callback=fed)
+        _timer = machine.Timer(0)
+    _timer.init(period=_EVERY, mode=machine.Timer.PERIODIC, callback=fed)
 
 
 def network(config, log):

@@ -1,6 +1,7 @@
 """The RP2040's own image in rp2040js: it starts, with everything frozen; its file system, its UART, its
 entropy; what runs it ends it."""
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from tools import firmware, npm
 from tools.rp2 import build, machine, uf2
+from tools.rp2.desk import Desk
 from tools.rp2.machine import Machine, Trouble
 from tools.steps import ROOT, Failed
 
@@ -30,6 +32,12 @@ def board(there):
     """One board for what leaves it as it was."""
     with Machine() as made:
         yield made
+
+
+def test_our_core_does_what_rp2040js_does():
+    command = ["node", boardkit.HERE / "core_check.mjs", npm.find(*machine.RP2040JS[:2]), "500000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.startswith("compared "), done.stdout[-2000:] + done.stderr
 
 
 def test_what_the_board_is(board):
@@ -147,6 +155,26 @@ def test_uart():
             read = int(board.run(
                 "time.sleep_ms(300)\nn = 0\nwhile uart.any(): n += len(uart.read())\nprint(n)"))
             assert 256 <= read < 320 and board.stats()["lost"] == 1000 - read
+
+
+def test_deployed_the_meter_starts_by_itself(tmp_path):
+    told = []
+    desk = Desk(tmp_path, bootstrap=True, deployed=told.append)
+    path = desk.device / "config.json"
+    billing = {"host": "127.0.0.1", "port": 1, "name": "localhost", "path": "/reports"}
+    path.write_text(json.dumps({**desk.config, "billing": billing}))
+    with desk:
+        assert sum(line.startswith("self-test: ok ") for line in told) >= 6, told
+        board = desk.board
+        board.run("import os; os.remove('/stop')")
+        board.start("import machine; machine.reset()")
+        # It has no network, says so, and meters on.
+        board.wait_for(b"offline: no module named 'socket'", 120)
+        board.enter()
+        status = json.loads(board.run("import json, meter; print(json.dumps(meter.status()))"))
+        # At the REPL its watchdog stays fed.
+        board.run("import time; time.sleep(9)")
+        assert status["state"] == "KEYED" and board.stats()["boots"] == 2
 
 
 def test_a_board_that_hangs_is_given_up_and_ended():

@@ -2,9 +2,9 @@
 
     python -m tools.rp2.build
 
-or `make firmware BOARD=RP2040`. About 75 s of a processor the first time, some seconds after a change in
-firmware/. pico-sdk and TinyUSB are Debian's source packages; root has missing compilers installed. Standard
-library only.
+or `make firmware BOARD=RP2040`. About 75 s of a processor the first time, nearly as long after a new name in
+firmware/, some seconds after another change there. pico-sdk and TinyUSB are Debian's source packages; root
+has missing compilers installed. Standard library only.
 """
 
 import os

@@ -1,9 +1,9 @@
 """From an empty RP2040 to a renewed certificate, without hardware: `make board-demo`.
 
 Makes the image, starts it in the emulator, starts the reference server and joins it to the board's UART.
-The board gets a bootstrap identity and nothing else: it makes its own key and enrols; it begins to renew, and
-power fails in the middle of a write; it goes on and renews. Ends with what that took; the exit status is
-not 0 if any step did not happen.
+`make deploy` puts a bootstrap identity onto the board and nothing else: it makes its own key and enrols; it
+begins to renew, and power fails in the middle of a write; it goes on and renews. Ends with what that took;
+the exit status is not 0 if any step did not happen.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from .desk import Desk, Trouble
 
 _OWN = """
 from identity.slots import Slots
-slots = Slots("/slots", "/device/bootstrap")
+slots = Slots("/slots", "/bootstrap")
 print(slots.state.get("state"), slots.identity().cert.hex())
 """
 _CUT = 80  # the writing to flash, of those of a renewal, in which power fails
@@ -52,12 +52,14 @@ def main(argv=None):
     if not console.is_terminal:
         console.width = 120
     steps.end_when_told()
+    told = []
     try:
         with steps.lock():
             machine.ensure()
+        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="kmip-board-") as folder, \
-                Desk(folder, "meter-0001", bootstrap=True) as desk:
-            Demo(desk, console, options.verbose).tell()
+                Desk(folder, "meter-0001", bootstrap=True, deployed=told.append) as desk:
+            Demo(desk, console, options.verbose, began).tell(told)
     except (Failed, Trouble) as error:
         print("board-demo: %s" % error, file=sys.stderr)
         return 1
@@ -69,14 +71,14 @@ def main(argv=None):
 class Demo:
     """Tells the story of one board."""
 
-    def __init__(self, desk, console, verbose):
+    def __init__(self, desk, console, verbose, began):
         self._desk = desk
         self._console = console
         self._verbose = verbose
-        self._began = time.monotonic()
+        self._began = began
         self._cost = dict.fromkeys(("connections", "round_trips"), 0)
 
-    def tell(self):
+    def tell(self, deployed):
         """The whole of it; raises Trouble where a step does not happen."""
         desk = self._desk
         board = desk.board
@@ -84,7 +86,9 @@ class Demo:
         self._ok("%s started: an image of %d bytes, %d bytes of heap free"
                  % (board.run("import sys; print(sys.implementation._machine, end='')"), sizes["flash"],
                     desk.free))
-        self._ok("its UART is joined to the key server on port %d; it has a bootstrap identity, no more"
+        for line in deployed:
+            self._console.print("         " + line, style="dim")
+        self._ok("deployed: a bootstrap identity, no more; UART1 is joined to the key server on port %d"
                  % desk.server.port)
         self._run(_ENROLS)
         first = self._own()[1]

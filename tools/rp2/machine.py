@@ -81,8 +81,7 @@ class Machine(RawRepl):
             self.port = self._event("repl", _UP)["port"]
             self._boots = self._event("up", _UP)["boot"]
             if repl:
-                self._socket = socket.create_connection(("127.0.0.1", self.port), _UP)
-                self.enter()
+                self.attach()
         except BaseException:
             self.close()
             raise
@@ -92,6 +91,14 @@ class Machine(RawRepl):
 
     def __exit__(self, *_):
         self.close()
+
+    def attach(self):
+        """Have the REPL, whoever had it before."""
+        if self._socket:
+            self._socket.close()
+        self._socket = socket.create_connection(("127.0.0.1", self.port), _UP)
+        self._read = b""
+        self.enter()
 
     def reset(self):
         """As by the RUN pin, or power that comes back: now, whatever the board does. rebooted() follows."""
