@@ -18,7 +18,6 @@ import http.server
 import json
 import signal
 import sqlite3
-import ssl
 import sys
 import threading
 import time
@@ -30,7 +29,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.x509.oid import NameOID
 
 from .address import address
-from .refserver.authority import METER_CA, SERVER_CA, Authority
+from .refserver.authority import SERVER_CA, Authority
+from .refserver.certificates import fingerprint
+from .refserver.contexts import server_side
 from .refserver.direct import Direct, attribute, name_item, payload_of
 from .refserver.engine import Engine
 from .refserver.enums import Operation
@@ -97,11 +98,7 @@ class Billing:
         if not (folder / (STEM + ".crt")).exists():
             issue_server(folder, Authority.load(folder, SERVER_CA, engine.vault), server_names(name),
                          int(time.time()), engine.vault, STEM)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.verify_mode = ssl.CERT_REQUIRED
-        engine.vault.load_cert_chain(context, folder / (STEM + ".crt"), folder / (STEM + ".key"))
-        context.load_verify_locations(folder / (METER_CA + ".crt"))
+        context = server_side(engine, STEM + ".crt", STEM + ".key")
         self._server = _Server((host, port), _handler(self, timeout), context, timeout)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -146,6 +143,8 @@ class Billing:
         names = [item.value for item in peer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         if names != [device]:
             raise Refused(403, "the certificate is not the device's")
+        if not self.engine.accepts(self.engine.identify(device, fingerprint(certificate), peer.issuer)):
+            raise Refused(403, "the device or its certificate is revoked")
         sealed = body[1 + body[0] :]
         # A meter whose key's allocation is used up still says that it is there, and seals nothing.
         usage = json.loads(unseal(self.key_of(device), header, sealed)) if sealed else {"wh": None}

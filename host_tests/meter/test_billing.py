@@ -13,7 +13,7 @@ from meter.aworld import post
 from meter.seal import seal
 from tools.billing import Billing, Refused
 from tools.provision import provision
-from tools.refserver import Engine, init
+from tools.refserver import Engine, init, operator
 
 KEY_LABELS = ("meter-0001", "meter-0002")
 
@@ -98,6 +98,18 @@ def test_every_changed_byte_breaks_the_seal(utility):
 @pytest.mark.parametrize("body", [b"\x05abc", b"\x02{}" + bytes(64), b"\xff" + bytes(400), b"\x00"])
 def test_garbage_is_refused(utility, body):
     assert utility.post("meter-0001", body) == 400
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_revoked_meter_or_certificate_is_refused(utility, sealed):
+    """Also a report that needs no key."""
+    body = utility.report("meter-0001", sealed=sealed)
+    utility.engine.revoke_device("meter-0001")
+    assert utility.post("meter-0001", body) == 403
+    utility.engine.revoke_device("meter-0001", False)
+    operator.withdraw(utility.engine, utility.configs["meter-0001"]["cert_uid"])
+    assert utility.post("meter-0001", body) == 403
+    assert utility.post("meter-0002", utility.report("meter-0002", sealed=sealed)) == 204
 
 
 def test_another_path_is_refused(utility):

@@ -4,7 +4,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from serverkit import Clock, make_engine
 
@@ -32,11 +32,10 @@ def meter(tmp_path):
     engine.close()
 
 
-def register_public(caller, key, *extra):
+def register_public(caller, key, *extra, algorithm=CryptographicAlgorithm.ECDSA, bits=256):
     return caller.register(
         ObjectType.PUBLIC_KEY,
-        direct.key_object(T.PUBLIC_KEY, KeyFormatType.X509, spki(key.public_key()),
-                          CryptographicAlgorithm.ECDSA, 256),
+        direct.key_object(T.PUBLIC_KEY, KeyFormatType.X509, spki(key.public_key()), algorithm, bits),
         attribute("Cryptographic Usage Mask", ttlv.integer(T.CRYPTOGRAPHIC_USAGE_MASK, 2)),
         *extra)
 
@@ -123,6 +122,17 @@ def test_the_certificate_is_what_a_meter_needs(meter):
         x509.AuthorityKeyIdentifier).value.key_identifier == ca.extensions.get_extension_for_class(
         x509.SubjectKeyIdentifier).value.digest
     extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+
+
+@pytest.mark.parametrize("kind", ["EC", "RSA"])
+def test_small_keys_are_not_certified(meter, kind):
+    key, algorithm, bits = {
+        "EC": (ec.generate_private_key(ec.SECP192R1()), CryptographicAlgorithm.ECDSA, 192),
+        "RSA": (rsa.generate_private_key(65537, 1024), CryptographicAlgorithm.RSA, 1024)}[kind]
+    public = register_public(meter, key, algorithm=algorithm, bits=bits)
+    kind = template(attribute("Certificate Type", ttlv.enumeration(T.CERTIFICATE_TYPE, 1)))
+    assert failure(certify, meter, public, *request_items(csr(key))) in (R.PERMISSION_DENIED, R.INVALID_FIELD)
+    assert failure(certify, meter, public, kind) == R.PERMISSION_DENIED
 
 
 def test_requested_extensions_are_ignored(meter):

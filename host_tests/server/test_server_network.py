@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from serverkit import Wire, client_files
 
 from tools.refserver import Server, direct, faults, init, ttlv
+from tools.refserver.__main__ import main
 from tools.refserver.authority import METER_CA, Authority, new_key, private_pem
 from tools.refserver.certificates import certificate_object
 from tools.refserver.direct import Direct, attribute
@@ -126,6 +127,25 @@ def test_a_device_revoked_while_connected(setting):
         assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL
 
 
+def test_a_certificate_that_runs_out_while_connected(setting):
+    with setting.wire(setting.issue("meter-0001", life=2)) as wire:
+        assert reason(wire.exchange(QUERY)) is None
+        time.sleep(3.1)
+        assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL
+        assert wire.read() == b""  # closed
+
+
+def test_a_device_withdrawn_by_another_process_while_connected(setting):
+    with setting.wire() as wire:
+        assert reason(wire.exchange(QUERY)) is None
+        for command in ("revoke", "accept"):
+            assert main([command, "--dir", str(setting.state), "--device", "meter-0001"]) == 0
+            if command == "revoke":
+                assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL
+    with setting.wire() as wire:
+        assert reason(wire.exchange(QUERY)) is None
+
+
 def test_a_revoked_certificate_no_longer_connects(setting):
     der = ssl.PEM_cert_to_DER_cert(setting.files[0].read_text())
     caller = Direct(setting.server.engine, setting.server.engine.identify("meter-0001"))
@@ -135,8 +155,9 @@ def test_a_revoked_certificate_no_longer_connects(setting):
         attribute("Activation Date", ttlv.date_time(T.STATE, int(time.time()))))
     with setting.wire() as wire:
         assert reason(wire.exchange(QUERY)) is None
-    caller.call(Operation.REVOKE, ttlv.text(T.UNIQUE_IDENTIFIER, uid), ttlv.structure(
-        T.REVOCATION_REASON, ttlv.enumeration(T.REVOCATION_REASON_CODE, 5)))
+        caller.call(Operation.REVOKE, ttlv.text(T.UNIQUE_IDENTIFIER, uid), ttlv.structure(
+            T.REVOCATION_REASON, ttlv.enumeration(T.REVOCATION_REASON_CODE, 5)))
+        assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL  # at once
     with setting.wire() as wire:
         assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL
     with setting.wire(setting.issue("meter-0001")) as wire:  # another one of the same device

@@ -113,19 +113,21 @@ class Engine:
         with self.store.transaction() as transaction:
             return transaction.forget(device)
 
-    def identify(self, common_name, fingerprint=None, issuer=None):
+    def identify(self, common_name, fingerprint=None, issuer=None, expires=None):
         """The Identity of a client certificate's CN; None if the table does not know it."""
         with self.store.transaction(write=False) as transaction:
             row = transaction.device(common_name)
         if row is None:
             return None
-        return Identity(row[0], row[1], common_name, fingerprint, issuer)
+        return Identity(row[0], row[1], common_name, fingerprint, issuer, expires)
 
     def _check_identity(self, identity):
         """Authentication Not Successful for an unknown or revoked one; asked at each request."""
         failed = Reason.AUTHENTICATION_NOT_SUCCESSFUL
         if identity is None:
             raise KmipError(failed, "the client certificate names no known device")
+        if identity.expires is not None and identity.expires < time.time():
+            raise KmipError(failed, "the client certificate has expired")  # while it was connected
         with self.store.transaction(write=False) as transaction:
             row = transaction.device(identity.common_name)
             if row is None or row[0] != identity.device or row[1] != identity.role:

@@ -2,9 +2,10 @@
 
 from . import certificates, creation, csr
 from .authority import subject_for
+from .cryptoenums import CryptographicAlgorithm
 from .enums import CertificateRequestType, CertificateType, LinkType, ObjectType, State
 from .errors import Reason, denied, invalid_field, invalid_message
-from .keyformats import spki
+from .keyformats import describe, spki
 from .schema import BYTE_STRING, ENUMERATION, Field
 from .state import current, spell
 from .tags import Tag as T
@@ -15,6 +16,9 @@ REQUEST_FIELDS = [
     Field(T.CERTIFICATE_REQUEST, BYTE_STRING, required=(10, 10), until=14),
     Field(T.CERTIFICATE_REQUEST_VALUE, BYTE_STRING, since=20),
 ]
+
+_RSA_BITS = 2048  # TLS takes no smaller ones
+_EC_BITS = 256
 
 
 def read_request(ctx, request):
@@ -60,6 +64,9 @@ def issue(ctx, public_key, request, activation):
 
     The life begins now, or at the Activation Date where that is later.
     """
+    algorithm, bits = describe(public_key)
+    if bits < (_RSA_BITS if algorithm == CryptographicAlgorithm.RSA else _EC_BITS):
+        raise denied("a key of %d bits is too small for a certificate" % bits)
     device = ctx.identity.device
     subject = subject_for(ctx.engine.options.subject, device)
     alternatives = []

@@ -5,16 +5,15 @@ time, so that one that is slow or away holds up neither the others nor the serve
 """
 
 import socket
-import ssl
 import threading
 import time
 
 from cryptography import x509
 
 from . import notices, ttlv
-from .authority import METER_CA
 from .bindings import read_exactly
 from .certificates import common_names, fingerprint
+from .contexts import client_side
 from .direct import request
 from .enums import Operation, ResultStatus
 from .setup import SERVER_CERT, SERVER_KEY
@@ -60,7 +59,7 @@ class Notifier:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads = Threads()
-        self._context = tls_context(engine)
+        self._context = client_side(engine, SERVER_CERT, SERVER_KEY)
 
     def start(self):
         self._threads.spawn(self._look)
@@ -71,7 +70,7 @@ class Notifier:
 
     def reload(self):
         """Read the meter CA and the server's certificate anew, for new connections."""
-        self._context = tls_context(self._engine)
+        self._context = client_side(self._engine, SERVER_CERT, SERVER_KEY)
 
     def _look(self):
         while not self._stopping.wait(self._every):
@@ -209,16 +208,3 @@ def read_answer(tree, version, operation):
         return "refused, reason %X%s" % (reason, ": " + text.value[:100] if text else "")
     except (AttributeError, TypeError, ValueError):
         raise Peer("the answer is malformed") from None
-
-
-def tls_context(engine):
-    """TLS 1.2 and 1.3; the device must show a certificate of the meter CA that serves a TLS server. Its name
-    is its device id, which is looked at behind the handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    folder = engine.folder
-    engine.vault.load_cert_chain(context, folder / SERVER_CERT, folder / SERVER_KEY)
-    context.load_verify_locations(folder / (METER_CA + ".crt"))
-    return context

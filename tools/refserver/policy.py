@@ -46,12 +46,14 @@ _BOOTSTRAP_OBJECTS = frozenset((ObjectType.PUBLIC_KEY, ObjectType.CERTIFICATE))
 class Identity:
     """Who asks: the device id that owns, the role, and the certificate that said so."""
 
-    def __init__(self, device, role=DEVICE, common_name=None, fingerprint=None, issuer=None):
+    def __init__(self, device, role=DEVICE, common_name=None, fingerprint=None, issuer=None,
+                 expires=None):
         self.device = device
         self.role = role
         self.common_name = device if common_name is None else common_name
         self.fingerprint = fingerprint
         self.issuer = issuer  # its name, as x509.Name
+        self.expires = expires  # the certificate, in seconds since 1970
 
     def __repr__(self):
         return "%s (%s)" % (self.common_name, self.role) if self.role != DEVICE else self.device

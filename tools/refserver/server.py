@@ -3,7 +3,6 @@
 import contextlib
 import resource
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -12,10 +11,10 @@ import traceback
 from cryptography import x509
 
 from . import trace
-from .authority import METER_CA
 from .bindings import Limits, Messages, Refused
 from .certificates import common_names, fingerprint
 from .check import check
+from .contexts import server_side
 from .engine import Engine
 from .faults import Faults
 from .https import Https
@@ -82,7 +81,7 @@ class Server:
         self._limits = Limits(max_request, idle_timeout, io_timeout)
         self.engine.unexpected = lambda error: self._log(
             0, "internal error\n" + "".join(traceback.format_exception(error)))
-        self._context = _tls_context(self.engine)
+        self._context = server_side(self.engine, SERVER_CERT, SERVER_KEY)
         self.notifier = Notifier(self.engine, lambda line: self._log(1, line), **(notifier or {}))
         self._listeners = []
         self._threads = Threads()
@@ -122,7 +121,7 @@ class Server:
 
     def reload(self):
         """Read the CAs and the server's certificate anew, for new connections."""
-        self._context = _tls_context(self.engine)
+        self._context = server_side(self.engine, SERVER_CERT, SERVER_KEY)
         self.engine.reload()
         self.notifier.reload()
 
@@ -199,21 +198,15 @@ class Server:
             _shut(tls or sock)
 
     def _identify(self, tls, peer):
-        """The Identity of the peer's certificate: valid now, exactly one CN, in the table.
-
-        TLS has verified the certificate; its dates are looked at again because a resumed session
-        does not.
-        """
+        """The Identity of the peer's certificate, which TLS has verified: exactly one CN, in the table."""
         der = tls.getpeercert(binary_form=True)
         certificate = x509.load_der_x509_certificate(der)
         names = common_names(certificate.subject)
-        if certificate.not_valid_after_utc.timestamp() < time.time():
-            self._log(1, "%s: the client certificate has expired" % peer)
-            return None
         if len(names) != 1:
             self._log(1, "%s: the client certificate has %d CNs" % (peer, len(names)))
             return None
-        return self.engine.identify(names[0], fingerprint(der), certificate.issuer)
+        return self.engine.identify(
+            names[0], fingerprint(der), certificate.issuer, certificate.not_valid_after_utc.timestamp())
 
     def _serve(self, tls, identity, peer, binding):
         while not self._stopping:
@@ -271,19 +264,6 @@ def _make_room(connections):
             raise ValueError("%d connections want %d file descriptors, and the limit is %d (ulimit -n)"
                              % (connections, wanted, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _tls_context(engine):
-    """TLS 1.2 and 1.3; the client must show a certificate of the meter CA."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    folder = engine.folder
-    engine.vault.load_cert_chain(context, folder / SERVER_CERT, folder / SERVER_KEY)
-    context.load_verify_locations(folder / (METER_CA + ".crt"))
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-    context.num_tickets = 0  # every connection shows its certificate
-    return context
 
 
 def linger(sock, limit=2):
