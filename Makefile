@@ -61,6 +61,7 @@ bench: setup  ## speed, growth and the wire, measured and written into README.md
 mpy: setup  ## firmware/ as bytecode (.mpy v6.3) in build/mpy
 	@rm -rf build/mpy
 	@$(VENV)/python -m tools.bytecode build/mpy
+	@$(VENV)/python -m tools.package build/mpy
 
 clean:  ## remove build/ and every cache
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""HOST:PORT on a command line."""
+"""HOST:PORT and NAME=HOST:PORT on a command line."""
 
 import argparse
 
@@ -9,3 +9,9 @@ def address(text):
     if not host or not port.isascii() or not port.isdigit() or int(port) >= 1 << 16:
         raise argparse.ArgumentTypeError("an address is HOST:PORT, not %r" % text)
     return host.strip("[]"), int(port)
+
+
+def named(text):
+    """(name or None, address) of NAME=HOST:PORT, of which the name may be left out."""
+    name, equals, rest = text.rpartition("=")
+    return (name if equals else None), address(rest)

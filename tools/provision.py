@@ -26,7 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as ser
 
-from .address import address
+from .address import address, named
 from .refserver import direct, ttlv
 from .refserver.authority import SERVER_CA, Authority, new_key, subject_for, write_private
 from .refserver.certificates import certificate_object, der
@@ -66,7 +66,8 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
     key_bits     128 or 256
     bootstrap    leave the device's own key and certificate to its enrolment
     listen       (host, port) where the server reaches the device with Notify, or None
-    billing      (host, port) of the billing end point, or None; its certificate bears the key server's name
+    billing      (name, (host, port)) of the billing end point, or None; the name in its certificate, None
+                 where it is the key server's
     more         a dict of further keys for config.json, "wifi" for one, which the others go before
     """
     out = Path(out)
@@ -141,7 +142,8 @@ def _provision(engine, device, out, usage_total, unit, key_bits, bootstrap, list
         config.update(_register_certificate(server, certificate, now))
     config["key_uid"] = _register_key(server, usage_total, unit, key_bits, now)
     if billing is not None:
-        config["billing"] = {"host": billing[0], "port": billing[1], "name": config["server_name"],
+        name, (host, port) = billing
+        config["billing"] = {"host": host, "port": port, "name": name or config["server_name"],
                              "path": "/reports"}
     for name, value in more.items():
         config.setdefault(name, value)
@@ -238,8 +240,8 @@ def main(argv=None):
     parser.add_argument("--server-name", help="the name in the server's certificate")
     parser.add_argument("--listen", metavar="HOST:PORT", type=address,
                         help="where the server reaches the device with its own messages")
-    parser.add_argument("--billing", metavar="HOST:PORT", type=address,
-                        help="where the device finds the billing end point")
+    parser.add_argument("--billing", metavar="[NAME=]HOST:PORT", type=named,
+                        help="the billing end point, and the name in its certificate if it is another one")
     parser.add_argument("--config", metavar="FILE", dest="more", type=_json,
                         help="JSON with further keys for config.json, the Wi-Fi password for one")
     parser.add_argument("--init", action="store_true", help="make the state folder where there is none")

@@ -26,6 +26,8 @@ import threading
 import time
 import tty
 
+from .address import address, named
+
 # Record header, handshake header, and the first bytes of a ClientHello: every version of TLS has them so.
 _HELLO = re.compile(rb"\x16\x03[\x01-\x03](..)\x01\x00(..)\x03\x03", re.S)
 _HELLO_SIZE = 11
@@ -57,7 +59,7 @@ class Bridge:
         self._stopping, self._stop = os.pipe()
         self._listener = None
         if line.startswith("listen:"):
-            self._listener = socket.create_server(_address(line[7:]))
+            self._listener = socket.create_server(address(line[7:]))
             self.address = self._listener.getsockname()
         self._thread = None
         self._sock = None
@@ -109,7 +111,7 @@ class Bridge:
                     raise OSError("stopped")
                 sock = self._listener.accept()[0]
             else:
-                sock = socket.create_connection(_address(self._line[4:]), 5)
+                sock = socket.create_connection(address(self._line[4:]), 5)
             with sock:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -260,24 +262,12 @@ def _partial(data):
     return 0
 
 
-def _address(text):
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError("%s is not HOST:PORT" % text)
-    return host.strip("[]"), int(port)
-
-
-def _route(text):
-    name, equals, address = text.rpartition("=")
-    return (name if equals else None), _address(address)
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tools.uartbridge", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--line", required=True, help="a device's path, tcp:HOST:PORT or listen:HOST:PORT")
-    parser.add_argument("--to", required=True, action="append", type=_route,
+    parser.add_argument("--to", required=True, action="append", type=named,
                         help="HOST:PORT of the server; or NAME=HOST:PORT, as often as there are servers")
     parser.add_argument("--baud", type=int, default=115200)
     parser.add_argument("--plain", action="store_true", help="what comes is not TLS")
@@ -292,8 +282,8 @@ def main(argv=None):
         parser.error("there is no speed of %d baud" % options.baud)
     if options.line.startswith(("tcp:", "listen:")):
         try:
-            _address(options.line.partition(":")[2])
-        except ValueError as error:
+            address(options.line.partition(":")[2])
+        except argparse.ArgumentTypeError as error:
             parser.error(str(error))
     try:
         bridge = Bridge(options.line, to, options.baud, options.plain, options.idle,

@@ -27,8 +27,7 @@ def utility(tmp_path):
     state, folder = tmp_path / "state", tmp_path / DEVICE
     init(state, life=86400)
     with Server(state, handshake_timeout=SLOW, io_timeout=SLOW) as server:
-        config = provision(state, DEVICE, folder, usage_total=100000, more={
-            "billing": {"host": "", "port": 1, "name": "billing", "path": "/reports"},
+        config = provision(state, DEVICE, folder, usage_total=100000, billing=("billing", ("", 1)), more={
             "line": {"uart": 1}, "report_every": 5, "timeout": 30,
             "renewal": {"retry_first": 1, "window": 0}})
         with Billing(server.engine, {DEVICE: config["key_uid"]}, name="billing", timeout=SLOW) as billing, \

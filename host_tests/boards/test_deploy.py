@@ -21,7 +21,7 @@ def device(tmp_path_factory):
     base = tmp_path_factory.mktemp("device")
     init(base / "state", life=6000)
     for name in ("meter-0001", "meter-0002"):
-        provision(base / "state", name, base / name, billing=("127.0.0.1", 8443))
+        provision(base / "state", name, base / name, billing=(None, ("127.0.0.1", 8443)))
     return base / "meter-0001"
 
 

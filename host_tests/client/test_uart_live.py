@@ -298,7 +298,7 @@ def test_a_line_that_comes_and_goes(tmp_path):
 
 @pytest.mark.parametrize("arguments, says", [
     (["--line", "x", "--to", "nowhere"], "nowhere"),
-    (["--line", "tcp:5", "--to", "localhost:1"], "not HOST:PORT"),
+    (["--line", "tcp:5", "--to", "localhost:1"], "is HOST:PORT"),
     (["--line", "x", "--to", "localhost:1", "--baud", "12345"], "12345"),
     (["--to", "localhost:1"], "--line"),
 ])
