@@ -65,3 +65,11 @@ def test_portable(folder, name):
         left_out, name))
     found = re.search(r"^(\d+) passed, (\d+) failed", output, re.M)
     assert found and int(found[1]) and not int(found[2]), output
+
+
+def test_a_firmware_without_tls_is_told(folder):
+    code = ("import sys\nsys.path.insert(0, '/board')\nfrom meter import checks\nprint(checks._tls(''))\n"
+            "import os\nos.remove('/board/tls.py')\ndel sys.modules['tls']\nprint(checks._tls(''))")
+    assert run(folder, code).splitlines() == [
+        "this firmware's TLS is not mbedTLS, and cannot verify a server",
+        "this firmware has no TLS (module tls): take a build with mbedTLS"]

@@ -21,6 +21,12 @@ CODE = ("from meter.start import start\nstart(%r)\nimport meter, json\n"
         "print('@status ' + json.dumps(meter.status()))")
 
 
+# A minute of start.py's is a second here.
+FAST = ("import time\nfrom meter import start as module\nclass Fast:\n  pass\nFast.time = time.time\n"
+        "Fast.gmtime = time.gmtime\nFast.sleep = lambda seconds: time.sleep_ms(10 * seconds)\n"
+        "module.time = Fast\n")
+
+
 class Board:
     """A meter started from power on; lines are read as they come."""
 
@@ -249,14 +255,30 @@ def test_a_file_that_cannot_be_written(port, folder):
 def test_a_meter_that_ends_is_noted_and_the_board_reset(port, folder):
     # The ledger's folder is a file: the meter cannot be made.
     (folder / "ledger0").write_text("")
-    program = ("import time\nfrom meter import start as module\nclass Fast:\n  pass\nFast.time = time.time\n"
-               "Fast.gmtime = time.gmtime\nFast.sleep = lambda seconds: time.sleep_ms(10 * seconds)\n"
-               "module.time = Fast\n" + CODE)
+    program = FAST + CODE
     with Board(port, folder, program=program) as board:
         board.line("^start: the board starts anew in 60 s", 30)
         board.line("^@reset", 30)
     note = (folder / "crash.txt").read_text()
     assert "Traceback" in note and "OSError" in note and len(note) <= 800
+
+
+def test_no_memory_for_tls_again_and_again_ends_in_a_reset(port, folder):
+    changed(report_every=0)(folder)
+    program = ("import board\nasync def none(*_):\n  raise MemoryError('none')\n"
+               "board.line = lambda config: none\n" + FAST + CODE)
+    with Board(port, folder, program=program) as board:
+        board.line("^start: the board starts anew in 60 s", 60)
+        board.line("^@reset", 30)
+    assert "MemoryError: no memory for TLS" in (folder / "crash.txt").read_text()
+    assert len([line for line in board.seen if re.search("(no report|MemoryError): none", line)]) >= 29
+
+
+def test_a_clock_that_was_never_set_is_told_and_lived_with(port, folder):
+    program = "from meter import checks; print(checks.look(%r, 100))" % str(folder)
+    status, output = port.run(["-c", program], path=[FIRMWARE])
+    assert status == 0 and output.splitlines() == [
+        "checks: the clock is not set; it goes on from the last certificate until a server tells", "[]"]
 
 
 def test_notes_are_bounded(port, folder):
