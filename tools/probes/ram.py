@@ -22,6 +22,8 @@ def show():
     micropython.qstr_info()
 
 
+for name in ("machine", "network"):
+    sys.modules[name] = sys  # a board has them; they are not asked for anything
 at = sys.argv.index("--")
 load(sys.argv[1:at])
 show()
