@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization as ser
 from cryptography.x509.oid import NameOID
 from serverkit import Wire, client_files
 
-from tools.refserver import Server, direct, faults, init, ttlv
+from tools.refserver import Server, direct, faults, init, policy, ttlv
 from tools.refserver.__main__ import main
 from tools.refserver.authority import METER_CA, Authority, new_key, private_pem
 from tools.refserver.certificates import certificate_object
@@ -127,10 +127,15 @@ def test_a_device_revoked_while_connected(setting):
         assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL
 
 
-def test_a_certificate_that_runs_out_while_connected(setting):
+def test_a_certificate_that_runs_out_while_connected(setting, monkeypatch):
+    """What is under way may end; but no connection stays open for long under a certificate that is over."""
+    assert policy.GRACE == 60
+    monkeypatch.setattr(policy, "GRACE", 1)
     with setting.wire(setting.issue("meter-0001", life=2)) as wire:
         assert reason(wire.exchange(QUERY)) is None
-        time.sleep(3.1)
+        time.sleep(2.5)
+        assert reason(wire.exchange(QUERY)) is None
+        time.sleep(1.6)
         assert reason(wire.exchange(QUERY)) == R.AUTHENTICATION_NOT_SUCCESSFUL
         assert wire.read() == b""  # closed
 

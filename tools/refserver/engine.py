@@ -126,7 +126,7 @@ class Engine:
         failed = Reason.AUTHENTICATION_NOT_SUCCESSFUL
         if identity is None:
             raise KmipError(failed, "the client certificate names no known device")
-        if identity.expires is not None and identity.expires < time.time():
+        if identity.expires is not None and identity.expires + policy.GRACE < time.time():
             raise KmipError(failed, "the client certificate has expired")  # while it was connected
         with self.store.transaction(write=False) as transaction:
             row = transaction.device(identity.common_name)

@@ -25,6 +25,10 @@ BOOTSTRAP = "bootstrap"
 ROLES = (DEVICE, BOOTSTRAP)
 SERVER = "*server*"  # owner of what is the server's own; no device id has such signs
 
+# Seconds for which a connection may go on when the certificate that opened it has expired: what is under way
+# may be its renewal.
+GRACE = 60
+
 _DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 # A bootstrap identity exists to enrol one device: it registers a public key, has it certified and
