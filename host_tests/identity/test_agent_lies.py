@@ -1,21 +1,28 @@
-"""The renewal agent and a key server that lies in KMIP, over TLS, through the reference server with its answers
-changed on the way: the identity in use stays whole, works afterwards, and the next renewal comes to its end.
+"""The renewal agent and a key server that lies in KMIP, over TLS: the reference server with its answers
+changed on the way. The identity in use stays whole, works afterwards, and the next renewal comes to its end.
 
 Each lie is told to one message of a renewal, and then to all of them until the agent has tried a dozen times.
-FAULTS=all tells it to each message in turn, in both modes.
+FAULTS=all tells it to each message in turn, in both modes. At the end some of them are told to an agent on
+the 32-bit Unix port, in the heap of a small board.
 """
 
+import json
 import time
+from pathlib import Path
 
+import ports
 import pytest
 import test_agent_faults as agents
 
-from tools.refserver import faults, ttlv
+from tools.bytecode import compile_firmware
+from tools.provision import provision
+from tools.refserver import Server, faults, init, ttlv
 from tools.refserver.enums import Operation
 from tools.refserver.tags import Tag as T
 
 rig = agents.rig
 clean = agents.clean
+PLAY = Path(__file__).with_name("renewlied.py")
 YEAR = 365 * 86400
 told = {}
 
@@ -187,3 +194,31 @@ def test_nothing_but_lies(rig, what):
 def test_what_was_told():
     # At the end, for `pytest -s`: that nothing was lost, the tests above say.
     print("agent: %d kinds of lies, in %d renewals; identities lost: 0" % (len(told), sum(told.values())))
+
+
+HEAP = 128  # KiB, with the code from .mpy and the test's own, from source, in it
+
+
+def test_on_the_32_bit_port(tmp_path):
+    port = ports.open_port("unix32")
+    lib = compile_firmware(tmp_path / "lib")
+    init(tmp_path / "state", life=3600)
+    config = provision(tmp_path / "state", agents.DEVICE, tmp_path / "meter", life=3000)
+    with Server(tmp_path / "state") as server:
+        config.update(port=server.port, timeout=3, version=14)
+        (tmp_path / "meter" / "config.json").write_text(json.dumps(config))
+        names = list(LIES) if agents.ALL else list(LIES)[::3]
+        for number, name in enumerate(names):
+            server.faults.add(skip=1 + number % 3, replace=LIES[name]())
+        server.engine.options.life += 3600  # each certificate ends later than the one before
+        renewals = 40 if agents.ALL else 7
+        status, output = port.run(
+            ["-X", "heapsize=%dk" % HEAP, PLAY, renewals], path=(lib,), cwd=tmp_path / "meter", timeout=280)
+        left = len(server.faults._faults)
+    assert not status, output
+    found = [json.loads(line) for line in output.splitlines()]
+    assert len({uid for uid, _, _ in found}) == renewals and all(floor for _, _, floor in found)
+    assert left == 0, left
+    assert found[-1][1] - found[1][1] < 2000, found
+    print("agent on the 32-bit port, heap of %d KiB: %d lies to %d renewals; identities lost: 0" % (
+        HEAP, len(names), renewals))
