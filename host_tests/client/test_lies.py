@@ -2,9 +2,15 @@
 the asyncio one: what becomes of each call, in which time, the buffer blank after it, and the heap at the end
 no fuller than after the first connections."""
 
+import contextlib
 import json
 import os
+import shutil
+import socket
+import subprocess
 import tempfile
+import threading
+import time
 
 import kit
 import liedrive
@@ -111,3 +117,47 @@ def test_closed_at_every_byte(runtime, how, pki, lib):
     table = list(lies.cuts(step, 0 if ALL or runtime == "CPython" else 7))
     heaps = tell(share(table, runtime, how), runtime, how, pki, lib)
     assert heaps[-1] - heaps[2] < GROWTH, heaps
+
+
+@pytest.mark.parametrize("command, version", [(b"R\n", "-tls1_2"), (b"r\n", "-tls1_2"), (b"K\n", "-tls1_3")])
+@pytest.mark.parametrize("runtime", ["CPython", "unix32"])
+def test_hands_shaken_anew(runtime, command, version, pki, tmp_path):
+    """OpenSSL's own server asks for another handshake, or for new keys, before it answers."""
+    openssl = shutil.which("openssl")
+    if openssl is None or (runtime == "unix32" and version == "-tls1_3"):
+        pytest.skip("no openssl here" if openssl is None else "the Unix ports built here speak TLS 1.2")
+    (tmp_path / "own.pem").write_bytes(pki.server.pem + pki.server.key_pem)
+    (tmp_path / "ca.pem").write_bytes(pki.ca.pem)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [openssl, "s_server", "-accept", "127.0.0.1:%d" % port, "-cert", "own.pem", "-CAfile", "ca.pem",
+         "-Verify", "1", version, "-naccept", "1"],
+        cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def answer():
+        seen = b""
+        while b"\x42\x00\x78\x01" not in seen:
+            seen += server.stdout.read1(4096)
+        for octets in (command, lies.GOOD):
+            with contextlib.suppress(OSError):  # of a server that is gone
+                server.stdin.write(octets)
+                server.stdin.flush()
+            time.sleep(0.2)
+
+    try:
+        while b"ACCEPT" not in server.stdout.readline():
+            pass
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        job = pki.job(port, timeout=5, calls=[lies.GET, ["blank", [], {}]])
+        connected, found, blank = kit.Runtime(runtime).run(job)
+        assert connected["value"] is None and blank["value"] is True
+        verdict = lies.verdict(found, 5)
+        # mbedTLS of a board has no second handshake.
+        assert verdict in (("taken",) if runtime == "CPython" else ("lost", "late")), (verdict, found)
+        assert found["seconds"] < 5 + SLACK
+        thread.join(5)
+    finally:
+        server.kill()
+        server.communicate()
