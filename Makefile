@@ -1,11 +1,13 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo board-demo test test-boards firmware lint powercut size bench mpy clean
+.PHONY: help setup demo board-demo test test-boards firmware lint powercut fleet soak size bench mpy clean
 
 PYTHON ?= python3
 VENV := build/venv/bin
 ARGS ?=
+METERS ?= 500
+COUNT ?= 1000
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -38,6 +40,12 @@ lint: setup  ## ruff, the import law, the constants
 powercut: setup  ## the store and the renewal agent lose power everywhere; ARGS="-k renew --second 9 --most 9"
 	@$(VENV)/python -m host_tests.powercut $(ARGS)
 	@$(VENV)/python -m host_tests.powercut.agent
+
+fleet: setup  ## METERS=500 against one server: due together, CAs roll over, the server dies; HTML report
+	@$(VENV)/python -m tools.fleet --meters "$(METERS)" $(ARGS)
+
+soak: setup  ## a meter on the 32-bit port through COUNT=1000 renewals with faults, its heap after each
+	@$(VENV)/python -m tools.soak --count "$(COUNT)" $(ARGS)
 
 size: setup  ## flash, RAM, heap, stack and the state diagram into README.md; fails over a budget
 	@$(VENV)/python -m tools.readme $(ARGS)

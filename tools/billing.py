@@ -95,12 +95,7 @@ class Billing:
         if not (folder / (STEM + ".crt")).exists():
             issue_server(folder, Authority.load(folder, SERVER_CA), server_names(name),
                          int(time.time()), STEM)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_cert_chain(folder / (STEM + ".crt"), folder / (STEM + ".key"))
-        context.load_verify_locations(folder / (METER_CA + ".crt"))
-        self._server = _Server((host, port), _handler(self), context)
+        self._server = _Server((host, port), _handler(self), _context(folder))
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -111,6 +106,10 @@ class Billing:
     def __exit__(self, *exc):
         self._server.shutdown()
         self._server.server_close()
+
+    def reload(self):
+        """Read the meter CA and the certificate of its own anew, for new connections."""
+        self._server.context = _context(Path(self.engine.folder))
 
     def key_of(self, device):
         """The device's key, got from the key server in its name."""
@@ -157,17 +156,27 @@ class Billing:
             peer.serial_number))
 
 
+def _context(folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(folder / (STEM + ".crt"), folder / (STEM + ".key"))
+    context.load_verify_locations(folder / (METER_CA + ".crt"))
+    return context
+
+
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # connections that wait to be accepted
 
     def __init__(self, address, handler, context):
         super().__init__(address, handler)
-        self._context = context
+        self.context = context
 
     def finish_request(self, request, client_address):
         # The handshake is the connection's own thread's, so that a slow peer holds nobody up.
         request.settimeout(_TIMEOUT)
-        secure = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        secure = self.context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         try:
             secure.do_handshake()
         except OSError:
