@@ -7,6 +7,8 @@
 PYTHON ?= python3
 VENV := build/venv/bin
 ARGS ?=
+METERS ?= 500
+COUNT ?= 1000
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -51,6 +53,12 @@ powercut: setup  ## the store and the renewal agent lose power everywhere; ARGS=
 
 fuzz: setup  ## mutated inputs for every parser, 10 million; ARGS="--minutes 10 --seed x --only answer --guided"
 	@$(VENV)/python -m host_tests.fuzz $(ARGS)
+
+fleet: setup  ## METERS=500 against one server: due together, CAs roll over, the server dies; HTML report
+	@$(VENV)/python -m tools.fleet --meters "$(METERS)" $(ARGS)
+
+soak: setup  ## a meter on the 32-bit port through COUNT=1000 renewals with faults, its heap after each
+	@$(VENV)/python -m tools.soak --count "$(COUNT)" $(ARGS)
 
 size: setup  ## flash, RAM, heap, stack and the state diagram into README.md; fails over a budget
 	@$(VENV)/python -m tools.readme $(ARGS)

@@ -111,6 +111,10 @@ class Billing:
         self._server.shutdown()
         self._server.server_close()
 
+    def reload(self):
+        """Read the meter CA and the certificate of its own anew, for new connections."""
+        self._server.context = server_side(self.engine, STEM + ".crt", STEM + ".key")
+
     def key_of(self, device):
         """The device's key, got from the key server in its name."""
         if self.keys is not None and device not in self.keys:
@@ -160,16 +164,17 @@ class Billing:
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # connections that wait to be accepted
 
     def __init__(self, address, handler, context, timeout):
         super().__init__(address, handler)
-        self._context = context
+        self.context = context
         self._timeout = timeout
 
     def finish_request(self, request, client_address):
         # The handshake is the connection's own thread's, so that a slow peer holds nobody up.
         request.settimeout(self._timeout)
-        secure = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        secure = self.context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         try:
             secure.do_handshake()
         except OSError:

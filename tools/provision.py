@@ -55,7 +55,7 @@ class ProvisionError(Exception):
 
 def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte", key_bits=128,
               host="127.0.0.1", port=DEFAULT_PORT, server_name=None, bootstrap=False, listen=None,
-              billing=None, more=None):
+              billing=None, more=None, engine=None):
     """Provision a device; returns config.json's content.
 
     state        the server's state folder
@@ -69,9 +69,11 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
     billing      (name, (host, port)) of the billing end point, or None; the name in its certificate, None
                  where it is the key server's
     more         a dict of further keys for config.json, "wifi" for one, which the others go before
+    engine       an Engine of that state, for whoever provisions many; its clock and life hold then
     """
     out = Path(out)
-    engine = Engine(state, life=life)
+    own = engine is None
+    engine = engine or Engine(state, life=life)
     try:
         done = _finished(engine, device, out)
         if done is not None:
@@ -81,7 +83,8 @@ def provision(state, device, out, life=None, usage_total=1000, usage_unit="byte"
             "server_name": server_name or engine.options.name, "usage_unit": usage_unit,
             "usage_total": usage_total, "key_bits": key_bits}, billing, more or {})
     finally:
-        engine.close()
+        if own:
+            engine.close()
 
 
 def _finished(engine, device, out):

@@ -1,0 +1,1 @@
+"""A meter through many renewals with faults, its heap and files looked at after each: `make soak`."""
