@@ -2,7 +2,7 @@
 store holds then.
 
     python host_tests/server/crashing.py STATE CONFIG.json OPERATION steps        before each SQL statement
-    python host_tests/server/crashing.py STATE CONFIG.json OPERATION times 500    at so many random times
+    python host_tests/server/crashing.py STATE CONFIG.json OPERATION times 50 1   at random times; a seed
 
 A line of JSON a kill, and one at the end: how often it was killed, and what was found. Each child process is
 forked, opens the store, answers requests and writes the answers into a pipe, as it would to a socket; the
@@ -162,7 +162,7 @@ class Ledger:
         return len(came), used // CHUNK if self.operation == "GET_USAGE_ALLOCATION" else len(made)
 
 
-def main(state, config, operation, mode, count="0"):
+def main(state, config, operation, mode, count="0", seed="0"):
     config = json.loads(Path(config).read_text())
     key = ser.load_der_private_key((Path(state).parent / config["device"] / "key.der").read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -175,7 +175,7 @@ def main(state, config, operation, mode, count="0"):
     total = ledger.before[0]
     kills = unanswered = 0
     longest = 0.05
-    random.seed(7)
+    random.seed(seed)
     step = 0
     while True:
         step += 1

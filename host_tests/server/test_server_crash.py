@@ -25,13 +25,13 @@ from tools.refserver.tags import Tag as T
 TOTAL = 1 << 40
 
 
-def crash(tmp_path, operation, *how):
-    init(tmp_path / "state", life=600)
-    provision(tmp_path / "state", "meter-0001", tmp_path / "meter-0001", usage_total=TOTAL)
+def crash(folder, operation, *how):
+    init(folder / "state", life=600)
+    provision(folder / "state", "meter-0001", folder / "meter-0001", usage_total=TOTAL)
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("crashing.py"), tmp_path / "state",
-         tmp_path / "meter-0001" / "config.json", operation, *map(str, how)],
-        cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False)
+        [sys.executable, Path(__file__).with_name("crashing.py"), folder / "state",
+         folder / "meter-0001" / "config.json", operation, *map(str, how)],
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     print(done.stdout)
     return json.loads(done.stdout)
@@ -51,11 +51,12 @@ def test_killed_at_every_step_of_certify(tmp_path):
 
 
 @pytest.mark.parametrize("operation", ["GET_USAGE_ALLOCATION", "CERTIFY"])
-@pytest.mark.parametrize("times", [25, pytest.param(1000, marks=pytest.mark.long)])
-def test_killed_at_random_times(tmp_path, operation, times):
-    found = crash(tmp_path, operation, "times", times)
-    assert found["kills"] > times // 2
-    assert found["granted"] <= found["counted"] and found["sent"] <= found["recorded"]
+@pytest.mark.parametrize("folders", [1, pytest.param(40, marks=pytest.mark.long)])
+def test_killed_at_random_times(tmp_path, operation, folders):
+    for number in range(folders):  # each look at a store takes longer the more is in it
+        found = crash(tmp_path / str(number), operation, "times", 25, number)
+        assert found["kills"] > 5
+        assert found["granted"] <= found["counted"] and found["sent"] <= found["recorded"]
 
 
 class Client(threading.Thread):
