@@ -322,6 +322,18 @@ def test_a_bootstrap_identity_does_nothing_but_enrol(possessions):
     assert everything(engine, "meter-0001") == before
 
 
+def test_a_revoked_device_does_not_enrol_anew_either(meters):
+    caller = meters[0]
+    boot = Direct(caller.engine, caller.engine.add_device("meter-0001", "enrols-0001", policy.BOOTSTRAP))
+    boot.call(Operation.LOCATE)
+    caller.engine.revoke_device("meter-0001")
+    for each in (caller, boot):
+        assert failure(each.call, Operation.LOCATE).reason == R.AUTHENTICATION_NOT_SUCCESSFUL
+    # Adding what is there already is no way back.
+    caller.engine.add_device("meter-0001")
+    assert failure(caller.call, Operation.LOCATE).reason == R.AUTHENTICATION_NOT_SUCCESSFUL
+
+
 def test_the_owner_is_not_stopped_by_what_others_try(meters):
     one, two = meters
     key = register_key(one)
