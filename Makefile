@@ -1,7 +1,7 @@
 # Every task, by name. `make` alone lists them. Everything made lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo board-demo test test-boards firmware provision deploy lint powercut fuzz soak fleet size \
+.PHONY: help setup demo board-demo test test-slow test-boards firmware provision deploy lint powercut fuzz soak fleet size \
 	bench mpy clean
 
 PYTHON ?= python3
@@ -24,6 +24,9 @@ board-demo: setup  ## an emulated RP2040 makes its key, enrols, loses power in a
 
 test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" picks some
 	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards $(ARGS)
+
+test-slow: setup  ## the tests that make test leaves out: faults, cuts and lies in number, a small fleet, a soak
+	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards -m slow $(ARGS)
 
 test-boards: setup  ## QEMU, rp2040js, MicroPython 1.29: portable tests, renewals over a UART, deploy, counts
 	@$(VENV)/python -m tools.qemu.build || true

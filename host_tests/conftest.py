@@ -7,6 +7,38 @@ import pytest
 from tools import toolchain
 
 
+# What `make test` leaves to `make test-slow`, to stay within ten minutes on two processors: each by itself is of
+# half a minute and more, and most are samples of what has a long run of its own (powercut, fuzz, soak, fleet).
+SLOW = (
+    "bench/",
+    "client/test_lies.py",
+    "fleet/",
+    "identity/test_agent_faults.py",
+    "identity/test_agent_lies.py",
+    "identity/test_agent_powercut.py",
+    "left_out/",
+    "powercut/",
+    "server/test_server_crash.py",
+    "server/test_server_load.py",
+    "test_portable.py::test_from_bytecode[test_arunner",
+    "test_portable.py::test_from_bytecode[test_renewal",
+    "test_portable.py::test_from_bytecode[test_slots_flash",
+    "test_portable.py::test_from_bytecode[unix32-test_arunner",
+    "test_portable.py::test_from_bytecode[unix32-test_renewal",
+    "test_portable.py::test_from_bytecode[unix32-test_slots_flash",
+    "test_portable.py::test_from_bytecode[unix64-test_arunner",
+    "test_portable.py::test_from_bytecode[unix64-test_renewal",
+    "test_portable.py::test_from_bytecode[unix64-test_slots_flash",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid.startswith(tuple("host_tests/" + start for start in SLOW)):
+            item.add_marker("slow")
+
+
 @pytest.fixture(params=list(toolchain.TARGETS))
 def port(request):
     """Each of the Unix ports in turn."""
