@@ -6,7 +6,6 @@ import pytest
 
 from tools import toolchain
 
-
 # What `make test` leaves to `make test-slow`, to stay within ten minutes on two processors: each by itself is of
 # half a minute and more, and most are samples of what has a long run of its own (powercut, fuzz, soak, fleet).
 SLOW = (
