@@ -6,8 +6,8 @@ import pytest
 
 from tools import toolchain
 
-# What `make test` leaves to `make test-slow`, to stay within ten minutes on two processors: each by itself is of
-# half a minute and more, and most are samples of what has a long run of its own (powercut, fuzz, soak, fleet).
+# What `make test` leaves to `make test-slow`, to stay within ten minutes on two processors: each by itself is
+# of half a minute and more, and most are samples of what has a long run of its own (powercut, soak, fleet).
 SLOW = (
     "bench/",
     "client/test_lies.py",
