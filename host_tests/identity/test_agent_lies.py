@@ -27,15 +27,6 @@ YEAR = 365 * 86400
 told = {}
 
 
-def edited(change):
-    """A `replace` of faults.py: the answer as a tree, changed."""
-    def replace(request, response):
-        tree = ttlv.decode(response)
-        change(tree)
-        return ttlv.encode(tree)
-    return replace
-
-
 def items(tree):
     return [item for item in tree.value if item.tag == T.BATCH_ITEM]
 
@@ -43,7 +34,7 @@ def items(tree):
 def header(tag, value):
     def change(tree):
         tree.value[0].find(tag).value = value
-    return edited(change)
+    return faults.edited(change)
 
 
 def stamped(seconds):
@@ -95,7 +86,7 @@ def pending(size):
             item.value = [sub for sub in item.value if sub.tag in (T.OPERATION, T.UNIQUE_BATCH_ITEM_ID)]
             item.value += [ttlv.enumeration(T.RESULT_STATUS, 2),
                            ttlv.byte_string(T.ASYNCHRONOUS_CORRELATION_VALUE, b"c" * size)]
-    return edited(change)
+    return faults.edited(change)
 
 
 class Replay:
@@ -119,13 +110,13 @@ LIES = {
     "a batch count of none": lambda: header(T.BATCH_COUNT, 0),
     "a batch count too high": lambda: header(T.BATCH_COUNT, 9),
     "a negative batch count": lambda: header(T.BATCH_COUNT, -1),
-    "answers out of order": lambda: edited(reversed_items),
-    "an answer twice": lambda: edited(twice),
-    "an answer too few": lambda: edited(one_less),
-    "answers without payloads": lambda: edited(emptied),
+    "answers out of order": lambda: faults.edited(reversed_items),
+    "an answer twice": lambda: faults.edited(twice),
+    "an answer too few": lambda: faults.edited(one_less),
+    "answers without payloads": lambda: faults.edited(emptied),
     "answers to another operation": lambda: faults.other_operation(Operation.QUERY),
-    "answers to other items": lambda: edited(other_item_ids),
-    "another's identifiers": lambda: edited(other_identifiers),
+    "answers to other items": lambda: faults.edited(other_item_ids),
+    "another's identifiers": lambda: faults.edited(other_identifiers),
     "the answer before": Replay,
     "the request itself": lambda: echo,
     "pending that was not offered": lambda: pending(8),
