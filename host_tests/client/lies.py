@@ -236,7 +236,7 @@ CHUNKED = _head("Transfer-Encoding: chunked") + b"\r\n"
 LIES += [
     _web("no lie", _posted(WHOLE, CHUNKED + CHUNK + b"0\r\n\r\n"), "taken", "taken"),
     *[_web("redirection %d" % status, _posted(
-        _head("Location: https://127.0.0.1:%d/kmip", "Content-Length: 0", status="%d Go" % status) + b"\r\n"))
+        _head("Location: https://a.example/kmip", "Content-Length: 0", status="%d Go" % status) + b"\r\n"))
       for status in (301, 302, 303, 307, 308)],
     _web("no bytes", _posted(b""), "late"),
     _web("a slow head", drips(WHOLE, DRIP, True), "late"),

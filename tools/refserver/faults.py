@@ -96,7 +96,8 @@ def _operations(request):
 # What `replace` may be: functions of (request, response) that give the bytes to send.
 
 
-def _edit(change):
+def edited(change):
+    """The answer with change(its tree) done to it."""
     def replace(request, response):
         tree = ttlv.decode(response)
         change(tree)
@@ -124,7 +125,7 @@ def wrong_reason(reason=ResultReason.GENERAL_FAILURE, text="a fault on demand"):
 
 def other_operation(operation):
     """The answer says that it is to another operation."""
-    return _edit(lambda tree: _each(tree, T.OPERATION, lambda value: int(operation)))
+    return edited(lambda tree: _each(tree, T.OPERATION, lambda value: int(operation)))
 
 
 def other_version(major, minor):
@@ -132,7 +133,7 @@ def other_version(major, minor):
     def change(tree):
         _each(tree, T.PROTOCOL_VERSION_MAJOR, lambda value: major)
         _each(tree, T.PROTOCOL_VERSION_MINOR, lambda value: minor)
-    return _edit(change)
+    return edited(change)
 
 
 def malformed(position=3, value=0xEE):
@@ -150,7 +151,7 @@ def oversized(size):
         item = next(sub for sub in tree.value if sub.tag == T.BATCH_ITEM)
         at = [sub.tag for sub in item.value].index(T.RESULT_STATUS) + 1
         item.value.insert(at, ttlv.text(T.RESULT_MESSAGE, "x" * size))
-    return _edit(change)
+    return edited(change)
 
 
 def claimed_length(length):
