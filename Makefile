@@ -38,12 +38,12 @@ firmware: setup  ## image of a board with everything frozen: BOARD=RP2040 (.uf2)
 	@$(VENV)/python -m tools.firmware $(BOARD)
 
 provision: setup  ## device DEVICE= in build/devices, by STATE= (build/state); it makes its own key (or KEY=host)
-	@$(VENV)/python -m tools.provision --init --state $(or $(STATE),build/state) --device $(DEVICE) \
-		--out build/devices/$(DEVICE) $(if $(filter host,$(KEY)),,--bootstrap) $(ARGS)
+	@$(VENV)/python -m tools.provision --init --state "$(or $(STATE),build/state)" --device "$(DEVICE)" \
+		--out "build/devices/$(DEVICE)" $(if $(filter host,$(KEY)),,--bootstrap) $(ARGS)
 
 deploy: setup  ## onto a board: BOARD=RPI_PICO_W PORT=/dev/ttyACM0 DEVICE=build/devices/NAME
 	@$(VENV)/python -m tools.deploy --board "$(BOARD)" --port "$(PORT)" \
-		$(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+		$(if $(DEVICE),--device "$(DEVICE)") $(ARGS)
 
 lint: setup  ## ruff, the import law, the constants
 	@$(VENV)/ruff check .

@@ -8,7 +8,7 @@
 It answers 204 for a report that is new, unsealed with the device's key and came under that device's
 certificate, 403 where the certificate is another's, 400 for anything else. Its key table is the key
 server's own store: in a utility it would be one more client of the key server. The command prints a line a
-report; its certificate is made in the state folder at the first start.
+report; its certificate is made in the state folder at the first start, and anew for another name.
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Billing:
         self.refused = []
         self._seen = set()
         folder = Path(engine.folder)
-        if not (folder / (STEM + ".crt")).exists():
+        if not _named(folder / (STEM + ".crt"), name):
             issue_server(folder, Authority.load(folder, SERVER_CA, engine.vault), server_names(name),
                          int(time.time()), engine.vault, STEM)
         context = server_side(engine, STEM + ".crt", STEM + ".key")
@@ -160,6 +160,15 @@ class Billing:
         self.log("%s: report %d of boot %d: %s, under certificate %X" % (
             device, sequence, boot, "no reading" if usage["wh"] is None else "%d Wh" % usage["wh"],
             peer.serial_number))
+
+
+def _named(path, name):
+    """Whether there is a certificate, and it bears this name."""
+    if not path.exists():
+        return False
+    extensions = x509.load_pem_x509_certificate(path.read_bytes()).extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return name in [str(entry.value) for entry in names]
 
 
 class _Server(http.server.ThreadingHTTPServer):

@@ -65,7 +65,9 @@ class AsyncLine:
         while heard:
             await sleep_ms(self.quiet)
             heard = False
-            while self._uart.readinto(scrap):
+            for _ in range(64):  # more than a UART holds; a line that never ends must not hold the loop up
+                if not self._uart.readinto(scrap):
+                    break
                 heard = True
             if ticks_diff(until, ticks_ms()) <= 0:
                 raise OSError(ETIMEDOUT, "the line is never quiet")

@@ -19,6 +19,16 @@ KEYS = (
     "line d line.uart i! line.baud i line.tx i line.rx i "
     "wifi d wifi.ssid s! wifi.password s wifi.country s wifi.hostname s watchdog i"
 )
+# What numbers can be: from, to. Beyond 6 days a wait is too long for asyncio (ticks_add); with longer
+# time-outs a job of the renewal could take so long that it is taken for stuck (meter.py).
+_RANGES = (
+    "port 1 65535 billing.port 1 65535 listen.port 1 65535 timeout 1 300 buffer 512 65536 "
+    "report_every 0 500000 grant 1 1000000000 chunk 1 1000000000 low 0 1000000000 key_bits 128 256 "
+    "line.baud 300 4000000 version 10 14 watchdog 5 "
+)
+_OFF = "version watchdog"  # which can be 0 too
+# Arguments of identity.renewal.Agent.
+_RENEWAL = "max_age window rotate_after retry_first retry_most trial_span pending_most asynchronous"
 # What is loaded in the middle of a renewal: bytecode of another version would show only there.
 _LATER = (
     "identity.jobs identity.csr identity.verify identity.p256 identity.rsa identity.x509 kmip_lite.batch "
@@ -34,7 +44,7 @@ def look(root, now):
     `root`: the folder of config.json, "" for that of the board. What can be lived with is printed only.
     """
     faults = []
-    for check in (_tls, _config, _files, _storage, _code):
+    for check in (_tls, _config, _storage, _code):
         try:
             fault = check(root)
         except MemoryError:
@@ -72,25 +82,43 @@ def _config(root):
         within = config.get(path) if path else config
         if not isinstance(within, dict):
             continue  # an optional structure that is not there
-        value = within.get(last)
         kind = words[at + 1]
-        if value is None:
+        if last not in within:
             if kind[1:]:
                 return "config.json lacks " + words[at]
-        elif type(value) is not types[kind[0]]:
+        elif type(within[last]) is not types[kind[0]]:
             return "config.json: %s is of the wrong type" % words[at]
-    billing = config["billing"]
-    for name, port in (("port", config["port"]), ("billing.port", billing["port"])):
-        if not 0 < port < 65536:
-            return "config.json: %s is no port" % name
+    # An RP2040's watchdog cannot wait for longer.
+    words = (_RANGES + ("8" if sys.platform == "rp2" else "3600")).split()
+    for at in range(0, len(words), 3):
+        path, _, last = words[at].rpartition(".")
+        within = config.get(path, {}) if path else config
+        value = within.get(last)
+        if value is None or value == 0 and last in _OFF.split():
+            continue
+        if not int(words[at + 1]) <= value <= int(words[at + 2]):
+            return "config.json: %s is not from %s to %s" % tuple(words[at : at + 3])
+    for name, value in config.get("renewal", {}).items():
+        if name not in _RENEWAL.split():
+            return "config.json: renewal has no " + name
+        if not isinstance(value, int) or value < 0:
+            return "config.json: renewal.%s is of the wrong type" % name
+    for name in ("server_anchors", "issuers"):
+        if name in config and not 0 < len(config[name]) < 3:
+            return "config.json: %s are one or two files" % name
+    if config.get("usage_unit", "byte") not in ("byte", "object"):
+        return "config.json: usage_unit is neither byte nor object"
+    if "cert_uid" not in config and not _there(root + "/slots") and _there(root + "/key.der"):
+        return "config.json lacks cert_uid, that of key.der"
+    return _files(root, config)
 
 
-def _files(root):
-    names = ["server_ca.der", "meter_ca.der"]
+def _files(root, config):
+    names = config.get("server_anchors", ["server_ca.der"]) + config.get("issuers", ["meter_ca.der"])
     if not _there(root + "/slots"):
         names.append("bootstrap/cert.der" if _there(root + "/bootstrap") else "key.der")
     for name in names:
-        if not _there(root + "/" + name):
+        if not _there("%s/%s" % (root, name)):
             return "there is no %s (make deploy)" % name
 
 

@@ -150,7 +150,7 @@ class Meter:
         """Meter, report and renew, for `duration` seconds (0: for ever).
 
         Raises MemoryError when there has been no memory for a connection again and again: what lies
-        scattered through the heap goes only with a reset.
+        scattered through the heap goes only with a reset. RuntimeError when a task has ended.
         """
         tasks = [asyncio.create_task(task()) for task in (self._meter, self._renew, self._report)]
         if "listen" in self.config:
@@ -161,6 +161,9 @@ class Meter:
             while not duration:
                 if self.world.starved >= _STARVED:
                     raise MemoryError("no memory for TLS")
+                for task in tasks:
+                    if task.done():  # asyncio has told why
+                        raise RuntimeError("a task has ended")
                 await asyncio.sleep(1)
             await asyncio.sleep(duration)
         finally:

@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import time
+from errno import EHOSTUNREACH
 
 from micropython import const
 
@@ -30,6 +31,7 @@ _NOTES = const(4096)  # bytes of crash.txt
 _LONGEST = const(800)  # bytes of one note
 _PIECE = const(17584)  # bytes of the largest piece of heap that TLS takes
 _REST = const(12288)  # bytes that a connection and a renewal take beside it
+_PATIENCE = const(30)  # seconds that a connection waits for the network
 _WATCHDOG = const(8)  # seconds: the RP2040 cannot do more than 8.388
 
 
@@ -38,24 +40,33 @@ def start(root=""):
     reset of the board. A file `stop` in `root` keeps it from starting."""
     try:
         import board
-    except ImportError:
-        print("start: there is no board.py (make deploy)")
+    except ImportError as error:
+        print("start: board.py cannot be loaded: %s (make deploy)" % error)
         return
     if "stop" in os.listdir(root or "/"):
         print("start: there is a file `stop`; without it the meter starts")
         return
     print("start: the meter starts in %d s; Ctrl-C keeps it from that" % _WINDOW)
-    feed = None
+    feeds = []
+    try:
+        _run(board, root, feeds)
+    except KeyboardInterrupt:
+        for feed in feeds:  # before all else: who presses it twice must not leave a watchdog unfed
+            board.feed_at_repl(feed)
+        print("start: stopped; meter.status() tells how it was, machine.reset() starts it")
+
+
+def _run(board, root, feeds):
+    # `feeds` gets what feeds the watchdog. Ends with a reset, or by Ctrl-C.
     try:
         board.led(True)
         time.sleep(_WINDOW)
         faults = _faults(root)
         if not faults:
-            from meter.meter import Meter, connect
+            from meter.meter import Meter
 
-            with open(root + "/config.json") as file:
-                line = board.line(json.load(file))
-            made = meter.running = Meter(root, connect=line or connect)
+            network, connect = _wired(board, root)
+            made = meter.running = Meter(root, connect=connect)
             faults = _starved()
         if faults:
             for fault in faults:
@@ -65,24 +76,44 @@ def start(root=""):
             return
         board.led(False)
         seconds = made.config.get("watchdog", _WATCHDOG)
-        network = board.network(made.config, made.log)
         if seconds:
-            feed = board.watchdog(seconds * 1000)
-            made.watchdog(feed)
-        asyncio.run(_run(made, network, board.led))
-    except KeyboardInterrupt:
-        print("start: stopped; meter.status() tells how it was, machine.reset() starts it")
-        if feed is not None:
-            board.feed_at_repl(feed)
-        return
+            feeds.append(board.watchdog(seconds * 1000))
+            made.watchdog(feeds[0])
+        asyncio.run(_meter(made, network, board.led))
     except Exception as error:
-        _note(root, error)
+        try:
+            _note(root, error)
+        except MemoryError:
+            print("start: no memory to tell why it ended")
     print("start: the board starts anew in %d s" % _AGAIN)
     for _ in range(_AGAIN):
         time.sleep(1)
-        if feed is not None:
+        for feed in feeds:
             feed()
     board.reset()
+
+
+def _wired(board, root):
+    # The network, None where there is nothing to do for it, and what connects over it.
+    from meter.meter import connect
+
+    with open(root + "/config.json") as file:
+        config = json.load(file)
+    connect = board.line(config) or connect
+    network = board.network(config, print)
+    if network is None:
+        return None, connect
+
+    async def over(*address):
+        # Without a network nothing is looked up: a name server's silence holds the board up for longer than
+        # the watchdog waits. And what is asked at power on has not failed because the radio is slow.
+        for _ in range(_PATIENCE):
+            if network.connected():
+                return await connect(*address)
+            await asyncio.sleep(1)
+        raise OSError(EHOSTUNREACH, "no network")
+
+    return network, over
 
 
 def _faults(root):
@@ -113,7 +144,7 @@ def _starved():
     return ()
 
 
-async def _run(made, network, led):
+async def _meter(made, network, led):
     from meter.led import show
 
     tasks = [asyncio.create_task(show(made, network, led))]

@@ -84,7 +84,7 @@ class Wifi:
         while True:
             try:
                 self.look()
-            except (OSError, RuntimeError) as error:
+            except Exception as error:  # a full heap too: nobody else would begin again
                 self._log("wifi: %s" % error)
                 self._trying = False
                 self._since = time.ticks_ms()

@@ -12,6 +12,7 @@ import kit
 import messages as m
 import pytest
 import uartdrive
+from ports import FIRMWARE
 
 from tools import uartbridge
 from tools.steps import ROOT
@@ -312,3 +313,31 @@ def test_the_beginning_of_a_hello():
     for size in range(len(HELLO)):
         expected = size if size < 11 else 0
         assert uartbridge._partial(b"abc" + HELLO[:size]) == expected, size
+
+
+NOISE = """
+import asyncio
+from kmip_lite.uart import AsyncLine
+class Noise:
+    def readinto(self, buf):
+        return len(buf)
+async def main():
+    turns = 0
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.05)
+    task = asyncio.create_task(others())
+    try:
+        await AsyncLine(Noise()).connect("", 0, None, "kmip.example", 1)
+    except OSError as error:
+        print(error.args[1], turns > 5)
+    task.cancel()
+asyncio.run(main())
+"""
+
+
+def test_a_line_that_is_never_quiet_stops_nobody_else(port):
+    status, output = port.run(["-c", NOISE], path=[FIRMWARE], timeout=20)
+    assert status == 0 and output.strip() == "the line is never quiet True", output

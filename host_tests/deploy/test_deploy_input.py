@@ -8,8 +8,10 @@ import sys
 import threading
 
 import pytest
+from mpremote.transport import TransportError
 
 from tools.deploy import __main__ as deploy
+from tools.deploy import board as boards
 from tools.deploy.board import Board, Trouble
 from tools.steps import ROOT
 
@@ -72,3 +74,90 @@ def test_every_board_has_what_is_copied():
     whole = deploy.wanted("ESP32_GENERIC", False, None)
     assert {"/lib/kmip_lite/ttlv.mpy", "/lib/meter/start.mpy", "/lib/identity/slots.mpy"} < set(whole)
     assert sum(map(len, whole.values())) < deploy._FLASH
+
+
+class Away(Board):
+    """A port that is not there for the first `tries`."""
+
+    tries = 2
+
+    def _try(self):
+        self.tries -= 1
+        return "no such port: x" if self.tries >= 0 else ""
+
+    def close(self):
+        self.closed = True
+
+
+class Gone:
+    """Of a board that resets before it has answered."""
+
+    def exec_raw_no_follow(self, _):
+        raise OSError("device disconnected")
+
+
+def test_a_port_may_be_away_in_a_reset():
+    with pytest.raises(Trouble, match="no such port"):
+        Away("x")
+    board = object.__new__(Away)
+    board.port, board._transport = "x", Gone()
+    board.reset()
+    assert board.tries == -1
+
+
+def test_what_was_being_sent_is_not_told():
+    class Broken:
+        def fs_writefile(self, *_, **__):
+            raise TransportError("could not complete raw paste: b\"w(b'secret')\"")
+
+    board = object.__new__(Board)
+    board.port, board._transport = "x", Broken()
+    with pytest.raises(Trouble, match=r"does not answer: /key\.der is not whole") as caught:
+        board.write("/key.der", b"secret")
+    assert "secret" not in str(caught.value)
+
+
+class Unix:
+    """Runs what a board is told to on the Unix port, in a folder that is a board's root to it."""
+
+    def __init__(self, port, folder):
+        self.port = port
+        self.folder = folder
+
+    def run(self, code, quiet=60):
+        code = code.replace('listdir("/")', 'listdir(".")').replace("statvfs(\"/\")", 'statvfs(".")')
+        status, output = self.port.run(["-c", code], path=["", ".frozen", "lib"], cwd=self.folder)
+        assert status == 0, output
+        return output
+
+
+@pytest.mark.parametrize("where", ["lib", ".", "empty", "none"])
+def test_packages_on_a_file_system_are_not_frozen(port, tmp_path, where):
+    if where in ("lib", "."):
+        (tmp_path / where / "kmip_lite").mkdir(parents=True)
+        (tmp_path / where / "kmip_lite" / "__init__.py").write_text("")
+    if where == "empty":
+        (tmp_path / "kmip_lite").mkdir()
+    about = Board.about(Unix(port, tmp_path))
+    assert about["frozen"] is False and about["hiding"] == (["kmip_lite"] if where in (".", "empty") else [])
+
+
+def test_what_is_frozen_is_known_by_its_file(port, tmp_path, monkeypatch):
+    # asyncio is what the Unix ports have frozen.
+    monkeypatch.setattr(boards, "_ABOUT", boards._ABOUT.replace("kmip_lite", "asyncio"))
+    assert Board.about(Unix(port, tmp_path))["frozen"] is True
+    (tmp_path / "asyncio").mkdir()
+    (tmp_path / "asyncio" / "__init__.py").write_text("")
+    assert Board.about(Unix(port, tmp_path))["frozen"] is False
+
+
+def test_what_is_to_go():
+    own = {"/key.der", "/cert.der", "/csr.der"}
+    enrols = {"/bootstrap/key.der", "/bootstrap/cert.der"}
+    there = {*own, "/lib/meter/old.mpy", "/lib/meter/new.mpy", "/lib/other/x.mpy", "/notes.txt"}
+    # A key that a device of before was given would be taken for this one's own.
+    assert set(deploy._stale(there, {*enrols, "/lib/meter/new.mpy"}, False)) == {*own, "/lib/meter/old.mpy"}
+    # A bootstrap folder, empty or not, would have this one enrol.
+    assert "/bootstrap" in deploy._stale(enrols, own, False)
+    # What has made its own keeps all; so does one that no device is given for.
+    assert deploy._stale({*own, *enrols}, set(), True) == []

@@ -8,6 +8,7 @@ import sys
 
 from ports import FIRMWARE, ROOT
 
+from tools.billing import Billing
 from tools.provision import main as provision
 from tools.refserver import Server, init
 
@@ -43,6 +44,17 @@ def test_a_meter_reports_to_the_command(port, tmp_path):
         billing.kill()
         billing.wait()
         billing.stdout.close()
+
+
+def test_a_certificate_bears_the_name_that_is_asked_for(tmp_path):
+    init(tmp_path / "state")
+    with Server(tmp_path / "state") as server:
+        made = []
+        for name in ("localhost", "billing.example", "localhost", "billing.example"):
+            with Billing(server.engine, name=name):
+                made.append((tmp_path / "state" / "billing.crt").read_bytes())
+    # One of localhost alone is of no use to billing.example; the one that bears both serves either.
+    assert made[0] != made[1] and made[1] == made[2] == made[3]
 
 
 def test_bad_input(tmp_path, capfd):

@@ -90,8 +90,8 @@ def test_from_power_on_to_a_report_and_stopped(port, utility, folder):
         board.line(r"report \d+: status")
         board.line("^@fed$")
         board.stop()
-        board.line("^start: stopped")
         board.line("^@fed at the REPL")
+        board.line("^start: stopped")
         status = json.loads(board.line("^@status (.*)")[1])
     assert status["state"] == "STABLE" and status["reports"] >= 1 and status["allocation"] > 0
     assert status["error"] == "" and status["slot"] in (0, 1) and not status["alarm"]
@@ -120,6 +120,70 @@ def test_a_missing_network_stops_no_metering(port, folder):
         board.stop()
         status = json.loads(board.line("^@status (.*)")[1])
     assert status["state"] == "STABLE" and "no report" in status["error"]
+
+
+NETWORK = """
+import board
+class Net:
+  looks = 0
+  def connected(self):
+    self.looks += 1
+    return self.looks > LOOKS
+  async def keep(self):
+    pass
+board.network = lambda config, log: Net()
+"""
+
+
+def test_the_first_report_waits_for_the_network(port, folder):
+    changed(report_every=900)(folder)
+    with Board(port, folder, program=NETWORK.replace("LOOKS", "6") + CODE) as board:
+        board.line("^@fed$")
+        board.line(r"report \d+: status")
+    assert not any("no report" in line for line in board.seen)
+
+
+def test_without_a_network_nothing_is_looked_up(port, folder):
+    program = NETWORK.replace("LOOKS", "1 << 20") + (
+        "async def none(*_): print('@looked up')\nboard.line = lambda config: none\n")
+    source = (folder.parent / "firmware" / "meter")
+    shutil.copytree(FIRMWARE, source.parent)
+    path = source / "start.py"
+    path.write_text(path.read_text().replace("_PATIENCE = const(30)", "_PATIENCE = const(2)"))
+    with Board(port, folder, source.parent, program=program + CODE) as board:
+        board.line("no report: .*no network")
+        for _ in range(3):
+            board.line("^@fed$")
+    assert not any("looked up" in line for line in board.seen)
+
+
+@pytest.mark.parametrize("where", ["_starved", "_faults"])
+def test_no_memory_even_to_tell_ends_in_a_reset(port, folder, where):
+    program = FAST + (
+        "def none(*_): raise MemoryError('none')\nmodule.%s = module._note = none\n" % where) + CODE
+    with Board(port, folder, program=program) as board:
+        board.line("^start: no memory to tell", 30)
+        board.line("^@reset", 30)
+
+
+def test_ctrl_c_in_the_minute_before_a_reset_keeps_the_watchdog_fed(port, folder):
+    program = "import asyncio\ndef none(_): raise ValueError('ended')\nasyncio.run = none\n" + CODE
+    with Board(port, folder, program=program) as board:
+        board.line("^start: the board starts anew in 60 s", 30)
+        board.line("^@fed$", 30)
+        board.stop()
+        board.line("^@fed at the REPL", 30)
+        board.line("^start: stopped", 30)
+        board.line("^@status {.*STABLE", 30)
+
+
+def test_a_task_that_ends_ends_in_a_reset(port, folder):
+    program = FAST + ("from meter.register import Register\n"
+                      "def none(self): raise ValueError('register')\nRegister.read = none\n") + CODE
+    with Board(port, folder, program=program) as board:
+        board.line("^start: the board starts anew in 60 s", 60)
+        board.line("^@reset", 30)
+    assert "a task has ended" in (folder / "crash.txt").read_text()
 
 
 def test_no_watchdog_where_none_is_wanted(port, folder):
@@ -165,7 +229,22 @@ FAULTS = (
     ("inner", changed(billing={"host": "h", "port": 1, "name": "n"}), r"config.json lacks billing\.path"),
     ("type", changed(port="5696"), "config.json: port is of the wrong type"),
     ("structure", changed(billing=[]), "config.json: billing is of the wrong type"),
-    ("port", changed(port=70000), "config.json: port is no port"),
+    ("port", changed(port=70000), "config.json: port is not from 1 to 65535"),
+    ("never", changed(report_every=-1), "config.json: report_every is not from 0 to 500000"),
+    ("month", changed(report_every=2592000), "config.json: report_every is not from 0 to 500000"),
+    ("timeout", changed(timeout=0), "config.json: timeout is not from 1 to 300"),
+    ("buffer", changed(buffer=10), "config.json: buffer is not from 512 to 65536"),
+    ("watchdog", changed(watchdog=1), "config.json: watchdog is not from 5 to 3600"),
+    ("bool", changed(port=True), "config.json: port is of the wrong type"),
+    ("listen", changed(listen={"port": 0}), r"config.json: listen\.port is not from 1 to 65535"),
+    ("renewal", changed(renewal={"windows": 60}), "config.json: renewal has no windows"),
+    ("span", changed(renewal={"window": "60"}), r"config.json: renewal\.window is of the wrong type"),
+    ("anchors", changed(server_anchors=[]), "config.json: server_anchors are one or two files"),
+    ("named", changed(issuers=["a.der"]), r"there is no a\.der"),
+    ("unit", changed(usage_unit="kWh"), "config.json: usage_unit is neither byte nor object"),
+    ("uid", changed(cert_uid=None), "config.json lacks cert_uid"),
+    ("null", lambda f: (f / CONFIG).write_text(json.dumps(dict(
+        json.loads((f / CONFIG).read_text()), timeout=None))), "config.json: timeout is of the wrong type"),
     ("anchor", lambda f: (f / "server_ca.der").unlink(), r"there is no server_ca\.der"),
     ("identity", lambda f: (f / "key.der").unlink(), r"there is no key\.der"),
     ("wifi", changed(wifi={"password": "p"}), r"config.json lacks wifi\.ssid"),

@@ -172,6 +172,16 @@ def test_keep_goes_on_when_the_driver_raises():
     radio.broken = True
     run_tasks(main())
     assert lines == ["wifi: Wifi Internal Error"]
+
+    # A full heap at the wrong moment is no end either.
+    def full(*_):
+        raise MemoryError("full")
+
+    it, radio, lines = made()
+    radio.isconnected = full
+    run_tasks(main())
+    assert lines == ["wifi: full"]
+    del radio.isconnected
     radio.broken = False
     clock.now += 10 * SECONDS
     run(it, 3)

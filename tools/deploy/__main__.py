@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .. import bytecode
 from ..steps import ROOT
-from .board import Board, Trouble, digest
+from .board import PACKAGES, PART, Board, Trouble, digest
 
 BOARDS = ROOT / "boards"
 FIRMWARE = ROOT / "firmware"
@@ -80,9 +80,17 @@ def deploy(board, name, device=None, wipe=False, stay=False, say=print):
     why = fitness(about)
     if why:
         raise Trouble(why)
+    for name in about["hiding"]:
+        board.remove("/" + name)
+        say("/%s is gone: it hid the package in /lib or in the image" % name)
+    if about["hiding"]:
+        about = board.about()
     there = board.files(OWN)
+    for path in [path for path in there if path.endswith(PART)]:  # of a deployment that was cut off
+        board.remove(path)
+        del there[path]
     if wipe:
-        for path in (*OWN, *("/" + name for name in FIRST)):
+        for path in (*OWN, "/bootstrap", *("/" + name for name in FIRST)):
             board.remove(path)
             there.pop(path, None)
         say("what the device had made itself is gone")
@@ -101,8 +109,7 @@ def deploy(board, name, device=None, wipe=False, stay=False, say=print):
         raise Trouble("the board has %d bytes of flash free; %d are needed" % (about["flash"], room))
     for path, data in change.items():
         board.write(path, data)
-    stale = [path for path in there if path.startswith("/lib/") and path.split("/")[2] in
-             ("kmip_lite", "identity", "meter") and path not in files]
+    stale = _stale(there, files, owns or device is None)
     for path in stale:
         board.remove(path)
     say("%d files copied, %d bytes; %d were there; %d old ones removed%s" % (
@@ -116,6 +123,17 @@ def deploy(board, name, device=None, wipe=False, stay=False, say=print):
             say("the meter starts")
             board.reset(again=False)
     return passed
+
+
+def _stale(there, files, owns):
+    """What is on a board and is to go: packages of before, and another provisioning's first identity."""
+    stale = [path for path in there if path.startswith("/lib/") and path.split("/")[2] in PACKAGES]
+    if not owns:
+        # With its folder: a meter enrols where there is a bootstrap/, and takes key.der where there is.
+        stale += ["/" + name for name in FIRST if "/" + name in there]
+        if "/bootstrap/cert.der" not in files:
+            stale.append("/bootstrap")
+    return [path for path in stale if path not in files]
 
 
 def _owner(board):

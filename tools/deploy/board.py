@@ -4,14 +4,18 @@ import contextlib
 import hashlib
 import io
 import json
+import struct
 import time
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
+PACKAGES = ("kmip_lite", "identity", "meter")
 _WAIT = 20  # seconds for a board to answer, and to come back after a reset
-_PART = ".part"
+PART = ".part"  # behind the name of a file that is not whole yet
+# What mpremote raises when a board falls silent in the middle; its text can hold what was being sent.
+_SILENT = (TransportError, serial.SerialException, struct.error)
 
 _ABOUT = """
 import gc, json, os, sys
@@ -24,15 +28,20 @@ try:
 except ImportError:
     about["tls"] = False
 try:
-    import kmip_lite
-    about["frozen"] = "lib/" not in getattr(kmip_lite, "__file__", "")
-    del sys.modules["kmip_lite"], kmip_lite
+    file = getattr(__import__("kmip_lite"), "__file__", "")
+    about["frozen"] = bool(file)
+    os.stat(file or ".")
+    about["frozen"] = False
 except (ImportError, ValueError):
     about["frozen"] = False
+except OSError:
+    pass  # what is frozen has a name and no file
+sys.modules.pop("kmip_lite", None)
+about["hiding"] = [name for name in os.listdir("/") if name in PACKAGES]
 s = os.statvfs("/")
 about["flash"] = s[0] * s[3]
 print(json.dumps(about))
-"""
+""".replace("PACKAGES", repr(PACKAGES))
 _FILES = """
 import hashlib, json, os
 found = {}
@@ -94,15 +103,16 @@ class Board:
                 self._transport.close()
             self._transport = None
 
-    def connect(self):
+    def connect(self, patient=False):
         """Open the port and have the raw REPL, without a soft reset: what runs is interrupted, and a watchdog
-        that it feeds at the REPL stays fed."""
+        that it feeds at the REPL stays fed. `patient`: the port may be away for a while, as USB is in a
+        reset."""
         end = time.monotonic() + _WAIT
         while True:
             why = self._try()
             if not why:
                 return
-            if time.monotonic() > end or "no such" in why:
+            if time.monotonic() > end or ("no such" in why and not patient):
                 raise Trouble(why)
             time.sleep(0.5)
 
@@ -112,8 +122,9 @@ class Board:
         try:
             with contextlib.redirect_stdout(silent):
                 self._transport = SerialTransport(self.port, timeout=_WAIT)
+                self._transport.serial.write_timeout = _WAIT
                 self._transport.enter_raw_repl(soft_reset=False, timeout_overall=8)
-        except (TransportError, OSError, serial.SerialException, ValueError) as error:
+        except (*_SILENT, OSError, ValueError) as error:
             text = str(error)
             if "No such file" in text or ("could not open port" in text and "[Errno 2]" in text):
                 return "no such port: %s" % self.port
@@ -126,14 +137,15 @@ class Board:
         """What `code` prints. Raises Trouble for an exception there, or silence of `quiet` seconds."""
         try:
             output, fault = self._transport.exec_raw(code, quiet)
-        except (TransportError, OSError, serial.SerialException) as error:
+        except (*_SILENT, OSError) as error:
             raise Trouble("the board at %s does not answer: %s" % (self.port, error))
         if fault:
             raise Trouble(fault.decode(errors="replace").strip().splitlines()[-1])
         return output.decode(errors="replace").replace("\r\n", "\n")
 
     def about(self):
-        """A dict: version, mpy, machine, heap and flash (bytes free), meter (is it loaded), tls, frozen."""
+        """A dict: version, mpy, machine, heap and flash (bytes free), meter (is it loaded), tls, frozen, and
+        hiding: folders in the root that are found before the packages."""
         return json.loads(self.run(_ABOUT))
 
     def files(self, but=()):
@@ -142,7 +154,7 @@ class Board:
 
     def write(self, path, data):
         """Make a file whole or not at all: written beside, looked at, put in its place."""
-        part = path + _PART
+        part = path + PART
         try:
             for at, char in enumerate(path):
                 if char == "/" and at and not self._transport.fs_exists(path[:at]):
@@ -151,15 +163,15 @@ class Board:
             same = self._transport.fs_hashfile(part, "sha256") == hashlib.sha256(data).digest()
         except TransportExecError as error:
             raise Trouble("%s: %s" % (path, str(error).strip().splitlines()[-1]))
+        except _SILENT:
+            raise Trouble("the board at %s does not answer: %s is not whole" % (self.port, path)) from None
         except OSError as error:
             raise Trouble("%s cannot be written: %s" % (path, error.strerror or error))
-        except (TransportError, serial.SerialException) as error:
-            raise Trouble("the board at %s does not answer: %s" % (self.port, error))
         if not same:
             raise Trouble("%s did not arrive as it was sent" % path)
-        # FAT renames onto nothing that is there.
-        self.run("import os\ntry:\n    os.remove(%r)\nexcept OSError:\n    pass\nos.rename(%r, %r)" % (
-            path, part, path))
+        # LittleFS puts it in the old one's place in one step; FAT renames onto nothing that is there.
+        self.run("import os\ntry:\n    os.rename(%r, %r)\nexcept OSError:\n    os.remove(%r)\n"
+                 "    os.rename(%r, %r)" % (part, path, path, part, path))
 
     def remove(self, path):
         """Remove a file or a folder with what is in it; nothing where it is not there."""
@@ -176,9 +188,9 @@ class Board:
 
     def reset(self, again=True):
         """Reset it; with `again`, be connected when it is back."""
-        with contextlib.suppress(TransportError, OSError, serial.SerialException):
+        with contextlib.suppress(*_SILENT, OSError):
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+        self.close()  # at once: held open, USB's name would be taken when the board comes back
         time.sleep(1)
-        self.close()
         if again:
-            self.connect()
+            self.connect(patient=True)
