@@ -34,7 +34,7 @@ def main(argv=None):
     parser.add_argument("--meters", default="500", help="how many (default 500)")
     parser.add_argument("--real", type=int, default=4, help="of these on MicroPython (default 4)")
     parser.add_argument("--life", type=int, default=0, metavar="SECONDS",
-                        help="of a certificate (default: two fifths of a second a meter, 60 at the least)")
+                        help="of a certificate (default: what the machine bears, 60 at the least)")
     parser.add_argument("--window", type=int, metavar="SECONDS",
                         help="the agent's spread; 0: none (default: its own, a tenth of the life)")
     options = parser.parse_args(argv)
@@ -114,7 +114,7 @@ def _run(fleet, console):
         fleet.run()
     except (RuntimeError, OSError) as error:
         return str(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         return "interrupted"
     finally:
         over.set()

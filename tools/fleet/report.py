@@ -57,6 +57,9 @@ def _gains(figures, since):
                 for name, value in after.items() if name != "time"}
         gain["time"] = after["time"]
         if after["time"] >= since:
+            if gains and after["time"] - before["time"] > 2:  # it was gone
+                gains += [dict.fromkeys(gain, 0) | {"time": when}
+                          for when in (before["time"] + 1, after["time"] - 1)]
             gains.append(gain)
     return gains
 
@@ -117,7 +120,6 @@ def _charts(fleet):
                 if begun <= when <= fleet.ended]
     kinds = collections.Counter(_kind(why) for _, _, why in failures)
     left = collections.Counter(int(25 * max(0, left) / fleet.life) for _, left, _ in renewals)
-    # A second in which nothing was told, as while the server is gone, is a second without work.
     return [
         "<h2>Renewals over time</h2>",
         chart("due and proved, meters a second", [
