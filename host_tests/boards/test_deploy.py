@@ -111,3 +111,18 @@ def test_a_full_flash_is_told(machine, device, monkeypatch):
                   "    for _ in range(left):\n        file.write(bytes(4096))", quiet=120)
         with pytest.raises(Trouble, match=r"of flash free; \d+ are needed"):
             deploy.deploy(board, "RP2040", device, stay=True, say=str)
+
+
+def test_what_others_left_is_removed(machine, device, monkeypatch):
+    monkeypatch.setattr(deploy, "_selftest", lambda *_: True)
+    provision(device.parent / "state", "meter-0003", device.parent / "meter-0003", bootstrap=True)
+    with Board("socket://127.0.0.1:%d" % machine.port) as board:
+        # A folder that hides the package, another's key, a file that was cut off.
+        board.run("import os\nos.mkdir('/meter')\nfor name in ('/key.der', '/key.der.part'):\n"
+                  "    open(name, 'w').close()")
+        lines = []
+        assert deploy.deploy(board, "RP2040", device.parent / "meter-0003", stay=True, say=lines.append)
+        assert any("frozen in the image" in line for line in lines)
+        there = board.files()
+        assert "/bootstrap/key.der" in there and not {"/key.der", "/key.der.part"} & set(there)
+        assert board.about()["hiding"] == []

@@ -80,9 +80,9 @@ def deploy(board, name, device=None, wipe=False, stay=False, say=print):
     why = fitness(about)
     if why:
         raise Trouble(why)
-    for name in about["hiding"]:
-        board.remove("/" + name)
-        say("/%s is gone: it hid the package in /lib or in the image" % name)
+    for folder in about["hiding"]:
+        board.remove("/" + folder)
+        say("/%s is gone: it hid the package in /lib or in the image" % folder)
     if about["hiding"]:
         about = board.about()
     there = board.files(OWN)
