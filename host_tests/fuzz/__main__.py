@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import queue
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -56,6 +57,8 @@ def run_block(made, differences, seed, number, put):
 def work(number, of, options, made, results, stopping):
     """A process: every `of`th block, from the first on."""
     rules.start()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.SIG_IGN)  # it is the first process that is told to end, and tells
     folder = tempfile.mkdtemp(prefix="fuzz")
     os.chdir(folder)  # for the files of `flash`
     differences = Differences()
@@ -66,8 +69,6 @@ def work(number, of, options, made, results, stopping):
                 made, differences, options.seed, block, lambda what: results.put(("wrong", what)))
             results.put(("done", block, counts))
             block += of
-    except KeyboardInterrupt:
-        pass
     finally:
         shutil.rmtree(folder)
         results.put(("end", differences.seen, differences.agreed, differences.unknown))
@@ -188,6 +189,8 @@ def main(argv=None):
     for process in processes:
         process.start()
     options.stopping = stopping
+    for sign in (signal.SIGINT, signal.SIGTERM):  # also in the background, where a shell has it ignored
+        signal.signal(sign, signal.default_int_handler)
     run = Run(options)
     until = time.monotonic() + options.minutes * 60 if options.minutes else float("inf")
     try:
