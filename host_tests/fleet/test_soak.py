@@ -41,7 +41,7 @@ def test_what_is_wrong_is_found(samples, starved, text):
 
 def test_growth_is_looked_for_within_one_run():
     # After a power cut the heap is as empty as at the start: that hides nothing.
-    samples = [sample(n, boot=n // 50, free=65000 - 60 * (n % 50)) for n in range(200)]
+    samples = [sample(n, boot=n // 50, free=65000 - 100 * (n % 50)) for n in range(200)]
     assert len([line for line in judge.faults(samples, [], 144064) if "were lost" in line]) == 4
 
 

@@ -90,12 +90,12 @@ def finish(console, soak, error, seconds):
     for fault, times in soak.faults.most_common():
         console.print("%6d  %s" % (times, fault))
     if samples:
-        warm = samples[judge.WARM:] or samples
         console.print("%d renewals, %d certificates in reports, %d boots, %.0f s; free: %d to %d bytes "
                       "of %d, largest piece %d at the least; files: %d bytes" % (
                           len(samples), len(soak.certificates), soak.boots, seconds,
-                          min(sample["free"] for sample in warm), max(sample["free"] for sample in warm),
-                          soak.heap, min(sample["piece"] for sample in warm), samples[-1]["bytes"]))
+                          min(sample["free"] for sample in samples),
+                          max(sample["free"] for sample in samples),
+                          soak.heap, min(sample["piece"] for sample in samples), samples[-1]["bytes"]))
     for line in wrong:
         console.print("FAILED " + line, markup=False)
     return 1 if wrong else 0

@@ -1,6 +1,6 @@
 """What a soak came to: growth, fragments, files."""
 
-WARM = 5  # renewals until everything has been loaded once
+WARM = 25  # renewals until every fault has come once, and its recovery left its names in the heap
 ROOM = 17584  # bytes: the largest piece of heap that TLS takes
 SLACK = 1024  # bytes of heap that one look differs from the next by, without growth
 
@@ -13,15 +13,14 @@ def faults(samples, starved, heap):
         fallen = growth(run)
         if fallen > SLACK:
             found.append("boot %d: %d bytes of heap were lost within %d renewals" % (boot, fallen, len(run)))
-    warm = samples[WARM:]
-    least = min((sample["piece"] for sample in warm), default=ROOM)
+    least = min((sample["piece"] for sample in samples), default=ROOM)
     if least < ROOM:
         found.append("the largest free piece was down to %d bytes; TLS takes %d" % (least, ROOM))
     if starved:
         found.append("no memory, %d times: %s" % (len(starved), starved[0]))
     if len({sample["uid"] for sample in samples}) != len(samples):
         found.append("a certificate was in use for two renewals")
-    files = {(sample["files"], sample["bytes"]) for sample in warm}
+    files = {(sample["files"], sample["bytes"]) for sample in samples}
     if len(files) > 1:
         found.append("the files did not stay as they were: %s" % sorted(files))
     return found
