@@ -26,9 +26,9 @@ from .bytecode import compile_firmware
 from .provision import CONFIG, provision
 from .refserver import Server, init
 
-LIFE = 12  # seconds of a provisioned certificate: due after 8
-ISSUED_LIFE = 9  # seconds of one that the server issues: due after 6
-LIMIT = 50  # seconds for the whole story
+LIFE = 18  # seconds of a provisioned certificate: due after 12
+ISSUED_LIFE = 18  # seconds of one that the server issues: due after 12
+LIMIT = 90  # seconds for the whole story
 
 
 def _is(name):
