@@ -11,6 +11,7 @@ from tools.deploy import __main__ as deploy
 from tools.deploy import board as boards
 from tools.deploy.board import Board, Trouble
 from tools.provision import provision
+from tools.qemu.machine import Machine as QemuMachine
 from tools.refserver import init
 from tools.rp2.machine import Machine, why_missing
 from tools.steps import ROOT
@@ -126,3 +127,24 @@ def test_what_others_left_is_removed(machine, device, monkeypatch):
         there = board.files()
         assert "/bootstrap/key.der" in there and not {"/key.der", "/key.der.part"} & set(there)
         assert board.about()["hiding"] == []
+
+
+def test_over_a_pseudo_terminal():
+    """The same code over QEMU's pty. Its image has a board.py of its own and no reset, so that the parts are
+    tried and not the whole."""
+    boardkit.image_or_skip("QEMU_M3")
+    with QemuMachine("QEMU_M3", repl="pty") as machine, Board(machine.ptys[0]) as board:
+        board.run("import board\nboard.mount()")
+        about = board.about()
+        assert about["version"] == [1, 25, 0] and about["tls"] and about["frozen"] and not about["meter"]
+        assert deploy.fitness(about) == ""
+        data = bytes(range(256)) * 9
+        board.write("/folder/deep/file", data)
+        assert board.files()["/folder/deep/file"] == boards.digest(data)
+        board.write("/folder/deep/file", data[:5])
+        assert board.files() == {"/folder/deep/file": boards.digest(data[:5])}
+        board.remove("/folder")
+        assert board.files() == {}
+        lines = []
+        assert deploy._selftest(board, False, lines.append), lines
+        assert len(lines) == 6
