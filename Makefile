@@ -26,7 +26,7 @@ test: setup  ## pytest: CPython, both Unix ports, both servers; ARGS="-k name" p
 	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards $(ARGS)
 
 test-slow: setup  ## the tests that make test leaves out: faults, cuts and lies in number, a small fleet, a soak
-	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards -m slow $(ARGS)
+	@$(VENV)/python -m pytest -n 4 --dist worksteal --ignore=host_tests/boards -m "slow and not long" $(ARGS)
 
 test-boards: setup  ## QEMU, rp2040js, MicroPython 1.29: portable tests, renewals over a UART, deploy, counts
 	@$(VENV)/python -m tools.qemu.build || true
