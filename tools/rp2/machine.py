@@ -86,12 +86,6 @@ class Machine(RawRepl):
             self.close()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def attach(self):
         """Have the REPL, whoever had it before."""
         if self._socket:
