@@ -16,7 +16,7 @@ from errno import EALREADY, ECONNRESET, ENOTCONN, ETIMEDOUT
 from micropython import const
 
 from kmip_lite.client import Client, load, moved
-from kmip_lite.tls import TLSError, explain
+from kmip_lite.tls import TLSError, collecting, explain
 
 _DAY = const(86400)
 _HEADER = const(8)
@@ -204,10 +204,12 @@ async def connect(host, port, context, server_name, timeout=10, raw=None):
     if sys.implementation.name == "micropython":
         context = under = _Under(context, raw)
     done = False
+    was = collecting(-1)
     try:
         pair = await _within(_open(host, port, context, server_name, under, raw), timeout)
         done = True
     finally:
+        collecting(was)
         if not done and under is not None:
             under.close()
     return Stream(pair[0], pair[1], timeout, under)

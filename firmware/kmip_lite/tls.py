@@ -4,6 +4,7 @@ Mutual TLS, always with the server's chain and name verified: there is no switch
 Keys and certificates are DER, which every board's mbedTLS reads.
 """
 
+import gc
 import io
 import select
 from errno import ECONNRESET, ETIMEDOUT
@@ -171,8 +172,23 @@ def connect(host, port, context, server_name, timeout=10):
 def wrap(timed, context, server_name, timeout):
     """Shake hands over a raw stream with an attribute `until`, the tick at which its waits end."""
     timed.until = ticks_add(ticks_ms(), int(timeout * 1000))
+    was = collecting(-1)
     try:
         return Stream(timed, context.wrap_socket(timed, server_hostname=server_name), timeout)
     except (OSError, ValueError, MemoryError) as error:
         timed.close()
         raise error if isinstance(error, MemoryError) else explain(error)
+    finally:
+        collecting(was)
+
+
+def collecting(threshold):
+    """Set gc.threshold() to a number, if it is one, and give what it was, None for no limit or on CPython.
+
+    Off for a handshake: its arithmetic takes megabytes from the heap and gives each piece back by itself, so
+    that the collections that they bring about, a thousand of them, find nothing and take most of the time."""
+    was = None
+    if threshold and hasattr(gc, "threshold"):
+        was = gc.threshold()
+        gc.threshold(threshold)
+    return was if was != -1 else None
