@@ -40,8 +40,8 @@ def start(root=""):
     reset of the board. A file `stop` in `root` keeps it from starting."""
     try:
         import board
-    except ImportError as error:
-        print("start: board.py cannot be loaded: %s (make deploy)" % error)
+    except Exception as error:  # whatever a hand has left in it
+        print("start: board.py cannot be loaded: %r (make deploy)" % error)
         return
     if "stop" in os.listdir(root or "/"):
         print("start: there is a file `stop`; without it the meter starts")

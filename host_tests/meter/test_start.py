@@ -270,6 +270,16 @@ def test_too_small_a_heap(port, folder):
         board.line("^(start: cannot start: the heap is too small|main: .* cannot load|MemoryError)", 30)
 
 
+@pytest.mark.parametrize(("mistake", "told"), [
+    ("import network_of_another", "ImportError"), ("LED = Pin(25)", "NameError"), ("def led(on:", "SyntaxError")])
+def test_a_board_py_with_a_mistake(port, folder, mistake, told):
+    (folder / "board.py").write_text(mistake + "\n")
+    ahead = "import sys\nsys.path.insert(0, %r)\n" % str(folder)
+    with Board(port, folder, program=ahead + CODE) as board:
+        board.line(r"^start: board\.py cannot be loaded: .*%s.*make deploy" % told, 30)
+        board.line("^@status ", 30)  # and the REPL is there
+
+
 def of_another_version(path):
     """Have an .mpy file say that it is of version 5."""
     code = bytearray(path.read_bytes())
