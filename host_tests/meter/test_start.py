@@ -271,7 +271,7 @@ def test_too_small_a_heap(port, folder):
 
 
 @pytest.mark.parametrize(("mistake", "told"), [
-    ("import network_of_another", "ImportError"), ("LED = Pin(25)", "NameError"), ("def led(on:", "SyntaxError")])
+    ("import radio", "ImportError"), ("LED = Pin(25)", "NameError"), ("def led(on", "SyntaxError")])
 def test_a_board_py_with_a_mistake(port, folder, mistake, told):
     (folder / "board.py").write_text(mistake + "\n")
     ahead = "import sys\nsys.path.insert(0, %r)\n" % str(folder)
