@@ -11,7 +11,7 @@ import sys
 import time
 
 import micropython  # noqa: F401 - CPython's time gets its ticks from the stand-in
-from drive import error_of, plain, unhex
+from drive import error_of, hurry, plain, unhex
 
 from kmip_lite import tls
 from kmip_lite.aclient import AsyncClient, connect
@@ -100,6 +100,7 @@ async def one(job, ticker):
 
     async def connected():
         stream = await connect(*address)
+        hurry(job, stream)
         made.append(AsyncStream(stream, job["name"], job["path"]) if "path" in job else stream)
 
     for _ in range(job.get("before", 0)):

@@ -148,7 +148,7 @@ class Server:
                 thread.start()
 
     def _serve(self, sock):
-        sock.settimeout(5)
+        sock.settimeout(30)
         try:
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)

@@ -18,11 +18,6 @@ def heap():
     return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
 
 
-def hurry(job, stream):
-    """A shorter time-out once hands are shaken: it is what is waited out here, again and again."""
-    stream._timeout = job["exchange"]
-
-
 def blocking(job, lie):
     made = []
     job = dict(job)
@@ -31,8 +26,6 @@ def blocking(job, lie):
 
     def connected():
         made.append(drive.connect(job))
-        stream = made[0]._stream
-        hurry(job, stream._stream if lie["http"] else stream)
 
     results = [drive.timed(connected)]
     for step in lie["calls"] if made else ():
@@ -56,7 +49,7 @@ async def awaited(job, lie):
 
     async def connected():
         stream = await connect("127.0.0.1", job["port"], context, job["name"], job["timeout"])
-        hurry(job, stream)
+        drive.hurry(job, stream)
         made.append(AsyncStream(stream, job["name"], "/kmip") if lie["http"] else stream)
 
     ticker = adrive.Ticker()
@@ -71,7 +64,7 @@ async def awaited(job, lie):
 
 def run(job):
     """Yields the results for each lie. `job`: as drive.run() has it, and `lies`, a list of {"calls", "http"};
-    `asyncio`, whether to await; `exchange`, the time-out for each of the calls."""
+    `asyncio`, whether to await."""
     for lie in job["lies"]:
         found = asyncio.run(awaited(job, lie)) if job["asyncio"] else blocking(job, lie)
         found.append({"heap": heap()})

@@ -13,18 +13,19 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 
 import adrive
 import kit
 import messages as m
 import ports
 import pytest
+import waiting
 
-TIMEOUT = 0.8
-SLACK = 3  # seconds: what a busy machine may add
-GAP = 600  # ms: the ticks are 10 ms apart, and a busy machine again
-HANDSHAKE_GAP = 800  # ms: the arithmetic of a part of the handshake is done in one go
+TIMEOUT = 1.5
+SLACK = 5  # what a busy machine may add; who waits for too long here waits for ten seconds
+GAP = 1200  # ms: the ticks are 10 ms apart, and a busy machine again
+HANDSHAKE_GAP = 3000  # ms: the arithmetic of a part of the handshake is done in one go
 
 KEY = b"0123456789abcdef"
 GOOD = m.success(m.GET, *m.got_key(value=KEY))
@@ -104,7 +105,7 @@ def exchange(runtime, pki, behave, *calls, versions=None, **more):
         connected, *results = runtime.one(job)
         assert "error" not in connected, connected
         ticked(runtime, "a handshake's arithmetic", connected, HANDSHAKE_GAP)
-        assert server.gone.wait(10)
+        assert server.gone.wait(30)
     return results
 
 
@@ -128,14 +129,14 @@ def test_a_good_server(runtime, pki):
 
 
 def slow(sock, server):
-    while kit.read_message(sock) and server.pause(0.5):
+    while kit.read_message(sock) and server.pause(TIMEOUT):
         sock.sendall(GOOD)
 
 
 def test_a_slow_server(runtime, pki):
     results = exchange(runtime, pki, slow)
     assert results[0]["value"]["value"] == {"hex": KEY.hex()}
-    assert results[0]["seconds"] > 0.45
+    assert results[0]["seconds"] > TIMEOUT - 0.1
     ticked(runtime, "an answer that is late", results[0])
 
 
@@ -144,7 +145,7 @@ def silent(sock, server):
 
 
 def test_a_silent_server(runtime, pki):
-    failed = closed(exchange(runtime, pki, silent, timeout=TIMEOUT))
+    failed = closed(exchange(runtime, pki, silent, exchange=TIMEOUT))
     assert failed["errno"] == errno.ETIMEDOUT and "in time" in failed["text"]
     assert failed["seconds"] > TIMEOUT - 0.1
     ticked(runtime, "an answer that never comes", failed)
@@ -159,7 +160,7 @@ def drips(sock, server):
 
 
 def test_a_server_that_drips(runtime, pki):
-    failed = closed(exchange(runtime, pki, drips, timeout=TIMEOUT))
+    failed = closed(exchange(runtime, pki, drips, exchange=TIMEOUT))
     assert failed["errno"] == errno.ETIMEDOUT
     assert failed["seconds"] > TIMEOUT - 0.1
     ticked(runtime, "an answer that drips", failed)
@@ -189,7 +190,7 @@ def unread(runtime, pki, **more):
 
 
 def test_a_server_that_does_not_read(runtime, pki):
-    failed = closed(unread(runtime, pki, timeout=TIMEOUT))
+    failed = closed(unread(runtime, pki, exchange=TIMEOUT))
     assert failed["errno"] == errno.ETIMEDOUT, failed
     ticked(runtime, "a request that nobody reads", failed)
 
@@ -246,11 +247,16 @@ def test_closed_by_another_task(runtime, pki):
 
 
 def test_several_clients_at_once(runtime, pki):
-    # One after the other would take four times as long.
-    with kit.Server(lambda sock: slow(sock, server), kit.server_context(pki.server, pki.ca)) as server:
-        start = time.monotonic()
-        *results, left = runtime.run(pki.job(server.port, calls=[GET] * 3, clients=4))
-        seconds = time.monotonic() - start
+    # None is answered before all of them have asked.
+    asked = threading.Barrier(4, timeout=30)
+
+    def together(sock):
+        while kit.read_message(sock):
+            asked.wait()
+            sock.sendall(GOOD)
+
+    with kit.Server(together, kit.server_context(pki.server, pki.ca)) as server:
+        *results, left = runtime.run(pki.job(server.port, calls=[GET] * 3, clients=4, timeout=40))
         assert server.connections == 4
     assert left["files"] == 0
     assert len(results) == 4
@@ -259,7 +265,6 @@ def test_several_clients_at_once(runtime, pki):
         assert [result["value"]["value"] for result in got] == [{"hex": KEY.hex()}] * 3
         for result in got[1:]:
             ticked(runtime, "four clients at once", result, HANDSHAKE_GAP)
-    assert seconds < 4.5
 
 
 # ---- the handshake ----
@@ -270,11 +275,10 @@ def handshake(runtime, pki, behave=lambda sock, server: good(sock), server=None,
     if server is not None:
         context = kit.server_context(server, pki.ca)
     servers = []
-    more.setdefault("timeout", TIMEOUT)
     with kit.Server(lambda sock: behave(sock, *servers), context) as listening:
         servers.append(listening)
         (failed,) = runtime.one(pki.job(listening.port, **more))
-        assert listening.gone.wait(10)
+        assert listening.gone.wait(30)
     assert failed["os"], failed
     assert failed["seconds"] < TIMEOUT + SLACK
     return failed
@@ -287,7 +291,7 @@ def hello(sock, server=None):
 
 
 def test_handshake_with_a_silent_server(runtime, pki):
-    failed = handshake(runtime, pki, hello)
+    failed = handshake(runtime, pki, hello, timeout=TIMEOUT)
     assert failed["errno"] == errno.ETIMEDOUT and "in time" in failed["text"]
     assert failed["seconds"] > TIMEOUT - 0.1
     ticked(runtime, "a handshake without an answer", failed)
@@ -298,9 +302,9 @@ def test_handshake_with_a_server_that_drips(runtime, pki):
         hello(sock)
         for byte in b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03" + bytes(90):
             sock.sendall(bytes([byte]))
-            server.pause(0.02)
+            server.pause(0.1)
 
-    failed = handshake(runtime, pki, behave)
+    failed = handshake(runtime, pki, behave, timeout=TIMEOUT)
     assert failed["errno"] == errno.ETIMEDOUT and "in time" in failed["text"]
     assert failed["seconds"] > TIMEOUT - 0.1
     ticked(runtime, "a handshake that drips", failed)
@@ -334,7 +338,7 @@ def test_a_handshake_in_small_pieces(runtime, pki):
         drip = Interposed(real.port, 0.002)
         with kit.Server(lambda sock: drip(sock, *servers)) as server:
             servers.append(server)
-            connected, got, again = runtime.one(pki.job(server.port, calls=[GET, GET], timeout=5))
+            connected, got, again = runtime.one(pki.job(server.port, calls=[GET, GET], timeout=20))
     assert "error" not in connected, connected
     ticked(runtime, "a handshake's arithmetic", connected, HANDSHAKE_GAP)
     assert got["value"]["value"] == again["value"]["value"] == {"hex": KEY.hex()}
@@ -350,7 +354,7 @@ def test_handshake_with_a_server_that_floods(runtime, pki, warning):
             while server.pause(0):
                 sock.sendall((b"\x15\x03\x03\x00\x02\x01" + bytes([warning])) * 500)
 
-    failed = handshake(runtime, pki, behave)
+    failed = handshake(runtime, pki, behave, timeout=TIMEOUT)
     ticked(runtime, "a handshake in a flood", failed)
 
 
@@ -362,7 +366,7 @@ def test_handshake_cut(runtime, pki, data, how):
         sock.sendall(data)
         cut(sock, how)
 
-    assert handshake(runtime, pki, behave)["seconds"] < SLACK
+    assert handshake(runtime, pki, behave)["errno"] != errno.ETIMEDOUT
 
 
 def test_a_server_without_tls(runtime, pki):
@@ -371,9 +375,8 @@ def test_a_server_without_tls(runtime, pki):
 
 
 def test_nobody_listens(runtime, pki):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (failed,) = runtime.one(pki.job(port))
+    with waiting.reserve() as nobody:
+        (failed,) = runtime.one(pki.job(nobody.getsockname()[1]))
     assert failed["errno"] == errno.ECONNREFUSED
 
 
@@ -473,7 +476,7 @@ def test_many_connections_in_a_small_heap(port, pki, end):
             job["cancel"] = [0.1]
         heap = "heapsize=%d" % (170000 if port.target == "unix32" else 260000)
         results = Runtime(port.target).one(job, "-X", heap)
-    assert listening.connections == 9
+        waiting.wait_for(lambda: listening.connections == 9)
     if end == "good":
         assert results[1]["value"]["value"] == {"hex": KEY.hex()}
     else:
@@ -489,7 +492,7 @@ def cancelled(runtime, pki, behave, cancel, context=None, **more):
     with kit.Server(lambda sock: behave(sock, *servers), context) as server:
         servers.append(server)
         results = runtime.one(pki.job(server.port, cancel=cancel, **more))
-        assert server.gone.wait(10)
+        assert server.gone.wait(30)
     return results
 
 
@@ -532,7 +535,7 @@ def test_cancelled_behind_the_servers_certificate(runtime, pki):
         with kit.Server(lambda sock: behave(sock, *servers)) as server:
             servers.append(server)
             (result,) = runtime.one(pki.job(server.port, cancel=[0.4]))
-            assert server.gone.wait(10)
+            assert server.gone.wait(30)
     assert result["error"] == "CancelledError" and result["seconds"] < 0.4 + SLACK
 
 
@@ -592,7 +595,7 @@ def posted(runtime, pki, *answer, pause=0, **more):
 
     with kit.Server(behave, kit.server_context(pki.server, pki.ca)) as server:
         (result,) = runtime.one(pki.job(server.port, post="/reports", **more))
-        assert server.gone.wait(10)
+        assert server.gone.wait(30)
     if sent or not ("cancel" in more or "timeout" in more):
         assert sent == [b"POST /reports HTTP/1.1\r\nHost: kmip.test\r\nContent-Length: 4\r\n"
                         b"Connection: close\r\n\r\nbody"]
@@ -613,7 +616,7 @@ def test_post_without_an_http_answer(runtime, pki, data):
 
 
 def test_post_to_a_server_that_takes_its_time(runtime, pki):
-    for pieces in ((), [b"H"] * 60):
+    for pieces in ((), [b"H"] * 200):
         result = posted(runtime, pki, *pieces, pause=0.05, timeout=TIMEOUT)
         assert result["errno"] == errno.ETIMEDOUT and TIMEOUT - 0.1 < result["seconds"] < TIMEOUT + SLACK
         ticked(runtime, "a POST without an answer", result)

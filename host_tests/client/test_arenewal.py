@@ -16,7 +16,7 @@ from tools.refserver import Server, init
 from tools.refserver.enums import Operation
 
 DEVICE = "meter-0001"
-ARITHMETIC_GAP = 800  # ms
+ARITHMETIC_GAP = aclient.HANDSHAKE_GAP
 
 runtime = aclient.runtime
 told = aclient.told
@@ -36,7 +36,7 @@ class Utility:
         self.server.start()
         self.billing.__enter__()
         self.config.update(
-            port=self.server.port, timeout=3, renewal={"retry_first": 1},
+            port=self.server.port, timeout=20, renewal={"retry_first": 1},
             billing={"host": "127.0.0.1", "port": self.billing.port, "name": "localhost", "path": "/reports"})
         (self.root / CONFIG).write_text(json.dumps(self.config))
         return self
@@ -84,12 +84,9 @@ def test_renewal_and_rotation(runtime, utility):
 
 
 def test_with_a_slow_server(runtime, utility):
-    utility.server.faults.add(delay=0.5, times=100)
+    utility.server.faults.add(delay=1, times=100)
     jobs, _ = utility.run(runtime, ["renew"])
-    waited = [result for result in jobs if result["seconds"] > 0.5]
-    assert len(waited) >= 2
-    for result in waited:
-        assert result["ticks"] > 30, result
+    assert len([result for result in jobs if result["seconds"] > 1 and result["ticks"] > 20]) >= 2, jobs
     assert utility.objects() == 4
 
 
@@ -105,8 +102,8 @@ def test_an_answer_that_is_lost(runtime, utility):
     ("rotate", "KEYED", Operation.CERTIFY, 2),
 ])
 def test_cancelled_while_it_asks(runtime, utility, mode, begun, operation, more):
-    utility.server.faults.add(operation=operation, delay=1.5)
-    jobs, _ = utility.run(runtime, [mode], cancel={begun: 0.9})
+    utility.server.faults.add(operation=operation, delay=6)
+    jobs, _ = utility.run(runtime, [mode], cancel={begun: 3})
     cancelled = [result for result in jobs if result.get("error") == "CancelledError"]
     assert [result["state"] for result in cancelled] == ["ASKED"], jobs
     assert utility.objects() == 3 + more  # the search finds what was made, and asks for no other

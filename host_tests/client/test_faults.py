@@ -10,9 +10,10 @@ import struct
 import kit
 import messages as m
 import pytest
+from waiting import reserve, wait_for
 
 TIMEOUT = 0.5
-SLACK = 3  # seconds: what a busy machine may add
+SLACK = 5  # what a busy machine may add; who waits for too long here waits for ten seconds
 
 KEY = b"0123456789abcdef"
 GOOD = m.success(m.GET, *m.got_key(value=KEY))
@@ -32,7 +33,7 @@ def exchange(runtime, pki, behave, *calls, **more):
         job["port"] = server.port
         connected, *results = runtime.run(job)
         assert connected["value"] is None, connected
-        assert server.gone.wait(20)
+        assert server.gone.wait(30)
     return results
 
 
@@ -129,7 +130,7 @@ def test_a_connection_cut_between_two_requests(runtime, pki):
 
     first, blank, again = exchange(runtime, pki, behave)
     assert first["value"]["value"] == {"hex": KEY.hex()} and blank["value"]
-    assert again["os"] and again["seconds"] < SLACK
+    assert again["os"] and again["errno"] != errno.ETIMEDOUT
 
 
 # ---- time ----
@@ -139,14 +140,14 @@ def test_a_silent_server(runtime, pki):
     def behave(sock):
         kit.read_message(sock)
 
-    results = exchange(runtime, pki, behave, timeout=TIMEOUT)
+    results = exchange(runtime, pki, behave, exchange=TIMEOUT)
     closed(results, OSERRORS, "in time")
     assert results[0]["errno"] == errno.ETIMEDOUT
     assert results[0]["seconds"] > TIMEOUT - 0.1
 
 
 def test_a_server_that_stops_in_the_answer(runtime, pki):
-    results = exchange(runtime, pki, answering(GOOD[:50]), timeout=TIMEOUT)
+    results = exchange(runtime, pki, answering(GOOD[:50]), exchange=TIMEOUT)
     closed(results, OSERRORS, "in time")
     assert results[0]["errno"] == errno.ETIMEDOUT
 
@@ -164,7 +165,7 @@ def test_a_server_that_drips(runtime, pki):
     context = kit.server_context(pki.server, pki.ca)
     with kit.Server(behave, context) as server:
         with_server.append(server)
-        job = pki.job(server.port, calls=[GET, ["blank", [], {}], GET], timeout=TIMEOUT)
+        job = pki.job(server.port, calls=[GET, ["blank", [], {}], GET], exchange=TIMEOUT)
         results = runtime.run(job)[1:]
     closed(results, OSERRORS, "in time")
     assert results[0]["errno"] == errno.ETIMEDOUT
@@ -172,19 +173,16 @@ def test_a_server_that_drips(runtime, pki):
 
 
 def test_the_time_out_is_for_each_exchange(runtime, pki):
-    pauses = []
-
     def behave(sock):
         while kit.read_message(sock):
-            pauses.append(sock.settimeout(5))
-            assert servers[0].pause(0.3)
+            assert servers[0].pause(1.2)
             sock.sendall(GOOD)
 
     servers = []
     context = kit.server_context(pki.server, pki.ca)
     with kit.Server(behave, context) as server:
         servers.append(server)
-        results = runtime.run(pki.job(server.port, calls=[GET] * 2, timeout=TIMEOUT))
+        results = runtime.run(pki.job(server.port, calls=[GET] * 2, exchange=2))
     assert [result.get("error") for result in results] == [None] * 3
 
 
@@ -195,11 +193,10 @@ def handshake(runtime, pki, behave=good, server=None, context=None, **more):
     """The error of a connection that must not come about, and the server's own errors."""
     if server is not None:
         context = kit.server_context(server, pki.ca)
-    more.setdefault("timeout", TIMEOUT)
     with kit.Server(behave, context) as listening:
         results = runtime.run(pki.job(listening.port, **more))
         assert len(results) == 1
-        assert listening.gone.wait(20)
+        assert listening.gone.wait(30)
     assert results[0]["os"], results
     assert results[0]["seconds"] < TIMEOUT + SLACK
     return results[0], listening.errors
@@ -212,7 +209,7 @@ def hello(sock):
 
 
 def test_handshake_with_a_silent_server(runtime, pki):
-    failed, _ = handshake(runtime, pki, hello)
+    failed, _ = handshake(runtime, pki, hello, timeout=TIMEOUT)
     assert failed["errno"] == errno.ETIMEDOUT and "in time" in failed["text"]
     assert failed["seconds"] > TIMEOUT - 0.1
 
@@ -220,7 +217,7 @@ def test_handshake_with_a_silent_server(runtime, pki):
 def test_handshake_with_a_server_that_drips(runtime, pki):
     def behave(sock):
         hello(sock)
-        for byte in b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03":
+        for byte in b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03" + bytes(90):
             sock.sendall(bytes([byte]))
             servers[0].pause(0.3)
 
@@ -268,10 +265,9 @@ def test_handshake_cut(runtime, pki, data, how):
         sock.sendall(data)
         cut(sock, how)
 
-    context = None
-    with kit.Server(behave, context) as server:
-        (failed,) = runtime.run(pki.job(server.port, timeout=TIMEOUT))
-    assert failed["os"] and failed["seconds"] < SLACK
+    with kit.Server(behave) as server:
+        (failed,) = runtime.run(pki.job(server.port))
+    assert failed["os"] and failed["errno"] != errno.ETIMEDOUT
     assert not failed["refused"]
 
 
@@ -290,7 +286,7 @@ def test_many_handshakes_in_a_small_heap(port, pki, end):
         job = pki.job(listening.port, calls=[GET], before=8)
         heap = "heapsize=%d" % (160000 if port.target == "unix32" else 240000)
         results = kit.Runtime(port.target).run(job, "-X", heap)
-    assert listening.connections == 9
+        wait_for(lambda: listening.connections == 9)
     if end == "good":
         assert results[1]["value"]["value"] == {"hex": KEY.hex()}
     else:
@@ -306,9 +302,8 @@ def test_a_server_without_tls(runtime, pki):
 
 
 def test_nobody_listens(runtime, pki):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (failed,) = runtime.run(pki.job(port))
+    with reserve() as nobody:
+        (failed,) = runtime.run(pki.job(nobody.getsockname()[1]))
     assert failed["errno"] == errno.ECONNREFUSED
 
 
@@ -390,7 +385,7 @@ def test_our_certificate_is_refused_by_tls_1_3(pki, kind):
     with kit.Server(good, context) as server:
         job = pki.job(server.port, calls=[GET, GET], **REFUSALS[kind](pki))
         connected, failed, again = kit.Runtime("CPython").run(job)
-        assert server.gone.wait(20)
+        assert server.gone.wait(30)
     assert connected["value"] is None
     assert failed["error"] == "TLSError" and failed["refused"], failed
     assert again["errno"] == errno.ENOTCONN

@@ -39,7 +39,7 @@ def test_from_init_to_a_served_meter(tmp_path):
     again = run("tools.refserver", "init", "--dir", state)
     assert again.returncode == 1 and "already" in again.stderr
     done = run("tools.provision", "--state", state, "--device", "meter-0001", "--out", out,
-               "--life", "20", "--usage-total", "5", "--usage-unit", "object")
+               "--life", "600", "--usage-total", "5", "--usage-unit", "object")
     assert done.returncode == 0, done.stderr
     process, port = serve(state, tmp_path, "-v")
     config = json.loads((tmp_path / "meter" / "config.json").read_text())

@@ -146,7 +146,7 @@ def serve(state, tmp_path, *options):
         [sys.executable, "-m", "tools.refserver", "serve", "--dir", str(state), "--listen",
          "127.0.0.1:0", "--port-file", str(port_file), *options],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not port_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise AssertionError("no server: %s" % process.communicate()[1])
