@@ -3,11 +3,15 @@
 import gc
 import sys
 
+from micropython import const
+
 from identity import let_go
 from identity.clock import seconds
 from kmip_lite import tls
 from kmip_lite.client import Client
 from kmip_lite.message import KmipError
+
+_LONGEST = const(4096)  # bytes of a server's certificate that is looked at
 
 VERSIONS = (14, 13, 12, 11, 10)  # of KMIP, that a meter agrees on with its server: the agent speaks 1.x
 
@@ -50,6 +54,7 @@ class World:
 
     def _address(self, identity):
         # What connect() takes.
+        self._server = b""
         gc.collect()
         config = self._config
         self._anchor = None
@@ -70,12 +75,15 @@ class World:
             pass
         finally:
             let_go(kept)
+        self._server = b""
         self.connections += 1
         if self._anchor is not None:
             self._anchors.proved("server", self._anchor)
 
     def _peer(self, der, depth):
-        # Within the handshake, from the anchor down to the server's own certificate.
+        # Within the handshake, from the anchor down to the server's own certificate. It may be anybody's yet.
+        if len(der) > _LONGEST:
+            return 0
         if depth and self._anchor is None and len(self._anchors.server) > 1:
             self._anchor = bytes(der)
         if not depth:
