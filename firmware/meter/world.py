@@ -12,6 +12,7 @@ from kmip_lite.client import Client
 from kmip_lite.message import KmipError
 
 _LONGEST = const(4096)  # bytes of a server's certificate that is looked at
+_REASON_INVALID_MESSAGE = const(4)
 
 VERSIONS = (14, 13, 12, 11, 10)  # of KMIP, that a meter agrees on with its server: the agent speaks 1.x
 
@@ -113,6 +114,8 @@ class World:
         client = self._client
         if client is None:
             raise OSError("not connected")
+        # Agreed on anew next time, unless this is answered: the server may have gone back to an older one.
+        self.version = self._config.get("version", 0)
         if asynchronous and self._header is None:
             from kmip_lite.header import Header
 
@@ -128,7 +131,11 @@ class World:
 
     def _heard(self, client, calls, results):
         self._clock.hear(client.time_stamp(), self._latest)
-        return [results] if len(calls) == 1 else results
+        if len(calls) == 1:
+            results = [results]
+        if getattr(results[0], "reason", 0) != _REASON_INVALID_MESSAGE:
+            self.version = client.version
+        return results
 
     def close(self):
         """Close the connection, if there is one."""
