@@ -27,6 +27,7 @@ from identity.slots import Identity
 # use; "rotate" is Certify, a new key, by the identity in use; "enrol" is Certify by the bootstrap one.
 
 _KEPT = const(8)  # refused certificates that are remembered
+_LONGEST = const(128)  # bytes of an identifier that is kept; in hexadecimal of a correlation value
 _REJECTS = const(2)  # certificates rejected in a row before the key is changed as well
 _PATIENCE = const(3)  # refusals in a row before another way is tried
 _UNHEARD = const(4)  # silence counts so much less than a refusal
@@ -315,7 +316,8 @@ class Agent:
     def event(self, event, value=None):
         """Take an event: do what the table says, and have the outcome on flash before returning.
 
-        Raises OSError where it cannot be written; the state is then what it was.
+        Raises OSError where it cannot be written, ValueError where the server gave an identifier that is not
+        kept (more than 128 bytes, or control characters); the state is then what it was.
         """
         slots = self.slots
         state = self.kept
@@ -341,7 +343,7 @@ class Agent:
             if state != before:
                 # A key that is no longer wanted here must not stay in the older record.
                 slots.commit(scrub="key" in before and "key" not in state)
-        except (OSError, MemoryError):
+        except Exception:
             state.clear()
             state.update(before)
             raise
@@ -394,6 +396,12 @@ class Agent:
             self.kept["mode"] = mode
 
     def _keep(self, fields):
+        # The state is in the heap, and once more as JSON, where a control character is six: a server must not
+        # make it outgrow them.
+        for name in ("uid", "public", "corr"):
+            text = fields.get(name, "")
+            if len(text.encode()) > _LONGEST << (name == "corr") or min(text + " ") < " ":
+                raise ValueError("an identifier too long to keep")
         self.kept.update(fields)
 
     def _abandon(self, why):
@@ -430,7 +438,7 @@ class Agent:
         self._later(error)
         if error is None:
             self._forget("public")
-        self.kept.update(fields)
+        self._keep(fields)
         if error is None:
             return
         if self._repeats % _PATIENCE == 0:
@@ -447,7 +455,7 @@ class Agent:
         state = self.kept
         now = self.clock.now()
         state["since"] = min(state.get("since", now), now)  # the clock may have gone back
-        state.update(value)
+        self._keep(value)
         self._later(None)
 
     def _unfetched(self, error):
@@ -457,7 +465,7 @@ class Agent:
     def _stage(self, value):
         fields, der = value
         state = self.kept
-        state.update(fields)
+        self._keep(fields)
         old = self.own()
         key = state.get("key")
         public = state.get("public") or (old.public_uid if old and not key else "")

@@ -3,11 +3,16 @@
 import gc
 import sys
 
+from micropython import const
+
 from identity import let_go
 from identity.clock import seconds
 from kmip_lite import tls
 from kmip_lite.client import Client
 from kmip_lite.message import KmipError
+
+_LONGEST = const(4096)  # bytes of a server's certificate that is looked at
+_REASON_INVALID_MESSAGE = const(4)
 
 VERSIONS = (14, 13, 12, 11, 10)  # of KMIP, that a meter agrees on with its server: the agent speaks 1.x
 
@@ -50,6 +55,7 @@ class World:
 
     def _address(self, identity):
         # What connect() takes.
+        self._server = b""
         gc.collect()
         config = self._config
         self._anchor = None
@@ -70,12 +76,15 @@ class World:
             pass
         finally:
             let_go(kept)
+        self._server = b""
         self.connections += 1
         if self._anchor is not None:
             self._anchors.proved("server", self._anchor)
 
     def _peer(self, der, depth):
-        # Within the handshake, from the anchor down to the server's own certificate.
+        # Within the handshake, from the anchor down to the server's own certificate. It may be anybody's yet.
+        if len(der) > _LONGEST:
+            return 0
         if depth and self._anchor is None and len(self._anchors.server) > 1:
             self._anchor = bytes(der)
         if not depth:
@@ -105,6 +114,8 @@ class World:
         client = self._client
         if client is None:
             raise OSError("not connected")
+        # Agreed on anew next time, unless this is answered: the server may have gone back to an older one.
+        self.version = self._config.get("version", 0)
         if asynchronous and self._header is None:
             from kmip_lite.header import Header
 
@@ -120,7 +131,11 @@ class World:
 
     def _heard(self, client, calls, results):
         self._clock.hear(client.time_stamp(), self._latest)
-        return [results] if len(calls) == 1 else results
+        if len(calls) == 1:
+            results = [results]
+        if getattr(results[0], "reason", 0) != _REASON_INVALID_MESSAGE:
+            self.version = client.version
+        return results
 
     def close(self):
         """Close the connection, if there is one."""

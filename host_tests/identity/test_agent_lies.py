@@ -182,6 +182,28 @@ def test_nothing_but_lies(rig, what):
         told[what] = told.get(what, 0) + 1
 
 
+@pytest.mark.parametrize("lied, newest", [(14, 14), (13, 12)])
+def test_a_version_that_the_server_speaks_no_more(rig, monkeypatch, lied, newest):
+    """It was agreed on, or lied about, and then the server has gone back to KMIP 1.2: nothing is for good."""
+    def change(tree):
+        (item,) = items(tree)
+        item.find(T.RESPONSE_PAYLOAD).value = [ttlv.structure(
+            T.PROTOCOL_VERSION, *(ttlv.integer(tag, value) for tag, value in zip(
+                (T.PROTOCOL_VERSION_MAJOR, T.PROTOCOL_VERSION_MINOR), divmod(lied, 10), strict=True)))]
+
+    options = rig.server.engine.options
+    rig.world._config["version"] = rig.world.version = 0
+    monkeypatch.setattr(options, "newest", newest)
+    rig.server.faults.add(operation=Operation.DISCOVER_VERSIONS, replace=faults.edited(change))
+    rig.world.open(rig.agent.slots.identity())
+    assert rig.world.version == lied
+    rig.world.close()
+    monkeypatch.setattr(options, "newest", 12)
+    rig.wish("renew")
+    rig.finish()
+    assert rig.world.version == 12
+
+
 def test_what_was_told():
     # At the end, for `pytest -s`: that nothing was lost, the tests above say.
     print("agent: %d kinds of lies, in %d renewals; identities lost: 0" % (len(told), sum(told.values())))

@@ -1,6 +1,7 @@
 """The renewal agent against a world that fails at every point. See fakeworld.py for what is checked after
 each step: a usable identity, no private key on the wire or in a log, no unproved identity in use."""
 
+import json
 import sys
 
 import fakeworld
@@ -905,6 +906,31 @@ def test_store_that_fails():
     assert made.agent.alarm.startswith("the store fails")
     finish(made, more=0)
     assert len(made.server.issued) == 1
+
+
+def test_identifiers_without_end():
+    # Each attempt brings another one, which is remembered: 8 of them once outgrew a board's heap for good.
+    for more in ("u" * 1500, "\0" * 20, "\u20ac" * 60):
+        made = still()
+        agent = made.agent
+        agent.stumbled = lambda error, agent=agent: renewal.Agent.stumbled(agent, error)
+        made.server.bad = ["wrong key"]
+        made.server.always = True
+        call = made._call
+        longest = 0
+
+        def lie(calls, asynchronous, call=call, more=more):
+            results = call(calls, asynchronous)
+            return [result + more if isinstance(result, str) else result for result in results]
+
+        made._call = lie
+        for _ in range(30):
+            made.step()
+            longest = max(longest, len(json.dumps(made.agent.slots.state)))
+        assert longest < 2500 and made.agent.own().uid == "cert-0", longest
+        made._call = call
+        made.server.bad = []
+        finish(made, more=2)
 
 
 def test_key_that_cannot_sign():
