@@ -497,6 +497,9 @@ def tell(value, put):
         tell(value.encode(), put)
     elif isinstance(value, OSError):
         put("OSError %s" % value.args[0])
+    elif isinstance(value, KmipError):  # its text escapes the server's words as the runtime does
+        put(type(value).__name__)
+        tell((value.operation, value.status, value.reason, value.message, value.correlation), put)
     elif isinstance(value, Exception):
         put("%s %s" % (type(value).__name__, value))
     elif hasattr(value, "object_type"):
