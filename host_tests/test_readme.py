@@ -2,13 +2,13 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
 import time
 
 import ports
+from waiting import reserve
 
 from tools import budgets, heap, readme
 from tools.provision import provision
@@ -76,11 +76,9 @@ def first_line(port, folder, program, text, act=lambda: None):
 
 def test_the_program_that_is_told(port, tmp_path):
     init(tmp_path / "state", life=3600)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        at = sock.getsockname()
     folder = tmp_path / "meter-0001"
-    config = provision(tmp_path / "state", "meter-0001", folder, listen=at)
-    with Server(tmp_path / "state", notifier={"first": 1}) as server:
+    with reserve() as sock, Server(tmp_path / "state", notifier={"first": 1}) as server:
+        config = provision(tmp_path / "state", "meter-0001", folder, listen=sock.getsockname())
         line = first_line(port, folder, code("told.py"), "changed:",
                           lambda: operator.replace(server.engine, config["cert_uid"]))
     assert config["cert_uid"] in line

@@ -12,6 +12,7 @@ from tools.refserver import Server, init
 
 DEVICE = "meter-0001"
 SCRIPT = "from meter.main import main; main(%r, %d)"
+MOST = 90  # seconds for anything to happen
 
 
 @pytest.fixture
@@ -36,15 +37,14 @@ def utility(tmp_path):
     return provide, provisioned
 
 
-def output_until(port, folder, done, seconds=90, before=""):
-    """What the meter prints up to a line with which done(line), or all that it prints in so many seconds.
-    `before` is run first."""
-    process = port.start(["-c", before + SCRIPT % (str(folder), seconds)], path=[FIRMWARE])
+def output_until(port, text, program, **options):
+    """What a meter's program prints up to a line with this text, or all that it prints."""
+    process = port.start(["-c", program], path=[FIRMWARE], **options)
     lines = []
     try:
         for line in process.stdout:
             lines.append(line)
-            if done(line):
+            if text in line:
                 break
     finally:
         process.kill()
@@ -60,7 +60,7 @@ def test_a_used_up_allocation_does_not_keep_a_certificate_on_trial(port, utility
         folder = provisioned(
             server, billing, grant=50, report_every=1,
             renewal={"retry_first": 1, "window": 0, "max_age": 5})
-        output = output_until(port, folder, lambda line: "TRIAL -> STABLE (proved)" in line)
+        output = output_until(port, "TRIAL -> STABLE (proved)", SCRIPT % (str(folder), MOST))
     assert "no leave to use the key" in output
     assert "TRIAL -> STABLE (proved)" in output
     assert [report.wh is None for report in billing.reports][-1]
@@ -74,9 +74,8 @@ def test_a_meter_in_the_current_folder_starts_again(port, utility):
         folder = provisioned(server, billing, report_every=1)
         # As on a board: the folder is the first place to look for modules, and nothing is configured.
         for boot in (1, 2):
-            status, output = port.run(["-c", "from meter.main import main; main(duration=8)"],
-                                      path=[FIRMWARE], cwd=folder)
-            assert status == 0, output
+            output = output_until(
+                port, "report 1: status", "from meter.main import main; main(duration=%d)" % MOST, cwd=folder)
             assert billing.reports[-1].boot == boot and billing.reports[-1].wh is not None, output
 
 
@@ -85,7 +84,7 @@ def test_whatever_fails_the_meter_goes_on(port, utility):
     state, keys = provide(usage_total=10000, life=600)
     with Server(state) as server, Billing(server.engine, keys) as billing:
         folder = provisioned(server, billing, report_every=1)
-        before = (
+        script = (
             "import meter.meter as m\n"
             "real, calls = m.seal, []\n"
             "def broken(*args):\n"
@@ -93,11 +92,11 @@ def test_whatever_fails_the_meter_goes_on(port, utility):
             "    if len(calls) == 2: raise MemoryError\n"
             "    if len(calls) == 3: raise KeyError('what nobody thought of')\n"
             "    return real(*args)\n"
-            "m.seal = broken\n")
-        output = output_until(port, folder, lambda line: "status" in line and len(billing.reports) >= 2,
-                              before=before)
+            "m.seal = broken\n"
+            + SCRIPT % (str(folder), MOST))
+        output = output_until(port, "report 4: status", script)
     assert "report: MemoryError" in output and "report: KeyError" in output
-    assert len(billing.reports) >= 2
+    assert len(billing.reports) >= 2, output
 
 
 def test_an_expired_identity_is_refused_with_a_cause(port, utility):
@@ -106,8 +105,16 @@ def test_an_expired_identity_is_refused_with_a_cause(port, utility):
     time.sleep(2.1)
     with Server(state) as server, Billing(server.engine, keys) as billing:
         folder = provisioned(server, billing, report_every=1, renewal={"retry_first": 1})
-        status, output = port.run(["-c", SCRIPT % (str(folder), 10)], path=[FIRMWARE])
-    assert status == 0, output
+        output = output_until(port, "the server refuses our certificate", SCRIPT % (str(folder), MOST))
     assert "the server refuses our certificate" in output
     assert not billing.reports
+
+
+def test_a_meter_that_runs_for_some_seconds_ends(port, utility):
+    provide, provisioned = utility
+    state, keys = provide(usage_total=1000, life=600)
+    with Server(state) as server, Billing(server.engine, keys) as billing:
+        folder = provisioned(server, billing, report_every=1)
+        status, output = port.run(["-c", SCRIPT % (str(folder), 2)], path=[FIRMWARE])
+    assert status == 0, output
 

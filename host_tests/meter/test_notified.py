@@ -9,6 +9,7 @@ import time
 import pytest
 from cryptography import x509
 from ports import FIRMWARE
+from waiting import reserve
 
 from tools.billing import Billing
 from tools.provision import CONFIG, main, provision
@@ -20,11 +21,6 @@ SCRIPT = "from meter.main import main; main(%r)"
 MOST = 240  # seconds: on a busy machine the 32-bit port takes its time over a signature
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
-
-
 class Utility:
     """A key server, a billing end point, and a meter that listens, running on a port of MicroPython."""
 
@@ -32,7 +28,8 @@ class Utility:
         self.state = tmp_path / "state"
         self.folder = tmp_path / DEVICE
         init(self.state, life=6000)
-        self.at = ("127.0.0.1", free_port())
+        self.reserved = reserve()
+        self.at = self.reserved.getsockname()
         self.config = provision(self.state, DEVICE, self.folder, usage_total=100000, listen=self.at)
         self.lines = []
         self.server = Server(self.state, notifier={"first": 1, "every": 0.05, "timeout": 6}, verbose=1,
@@ -60,6 +57,7 @@ class Utility:
         self.process.stdout.close()
         self.billing.__exit__()
         self.server.__exit__()
+        self.reserved.close()
 
     def until(self, condition):
         deadline = time.monotonic() + MOST

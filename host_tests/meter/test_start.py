@@ -162,27 +162,27 @@ def test_no_memory_even_to_tell_ends_in_a_reset(port, folder, where):
     program = FAST + (
         "def none(*_): raise MemoryError('none')\nmodule.%s = module._note = none\n" % where) + CODE
     with Board(port, folder, program=program) as board:
-        board.line("^start: no memory to tell", 30)
-        board.line("^@reset", 30)
+        board.line("^start: no memory to tell")
+        board.line("^@reset")
 
 
 def test_ctrl_c_in_the_minute_before_a_reset_keeps_the_watchdog_fed(port, folder):
     program = "import asyncio\ndef none(_): raise ValueError('ended')\nasyncio.run = none\n" + CODE
     with Board(port, folder, program=program) as board:
-        board.line("^start: the board starts anew in 60 s", 30)
-        board.line("^@fed$", 30)
+        board.line("^start: the board starts anew in 60 s")
+        board.line("^@fed$")
         board.stop()
-        board.line("^@fed at the REPL", 30)
-        board.line("^start: stopped", 30)
-        board.line("^@status {.*STABLE", 30)
+        board.line("^@fed at the REPL")
+        board.line("^start: stopped")
+        board.line("^@status {.*STABLE")
 
 
 def test_a_task_that_ends_ends_in_a_reset(port, folder):
     program = FAST + ("from meter.register import Register\n"
                       "def none(self): raise ValueError('register')\nRegister.read = none\n") + CODE
     with Board(port, folder, program=program) as board:
-        board.line("^start: the board starts anew in 60 s", 60)
-        board.line("^@reset", 30)
+        board.line("^start: the board starts anew in 60 s")
+        board.line("^@reset")
     assert "a task has ended" in (folder / "crash.txt").read_text()
 
 
@@ -255,7 +255,7 @@ FAULTS = (
 def test_what_keeps_it_from_starting_is_told_in_a_line(port, folder, spoil, says):
     spoil(folder)
     with Board(port, folder) as board:
-        board.line("^start: cannot start: " + says, 30)
+        board.line("^start: cannot start: " + says)
         board.stop()
         board.line("^start: stopped", 30)  # Ctrl-C leads to the REPL all the same
     assert len([line for line in board.seen if "cannot start" in line]) == 1
@@ -267,7 +267,7 @@ def test_too_small_a_heap(port, folder):
     heap = "100k" if port.target == "unix32" else "160k"
     code = bytecode.compile_firmware(folder.parent / "mpy")
     with Board(port, folder, code, ["-X", "heapsize=" + heap]) as board:
-        board.line("^(start: cannot start: the heap is too small|main: .* cannot load|MemoryError)", 30)
+        board.line("^(start: cannot start: the heap is too small|main: .* cannot load|MemoryError)")
 
 
 @pytest.mark.parametrize(("mistake", "told"), [
@@ -276,7 +276,7 @@ def test_a_board_py_with_a_mistake(port, folder, mistake, told):
     (folder / "board.py").write_text(mistake + "\n")
     ahead = "import sys\nsys.path.insert(0, %r)\n" % str(folder)
     with Board(port, folder, program=ahead + CODE) as board:
-        board.line(r"^start: board\.py cannot be loaded: .*%s.*make deploy" % told, 30)
+        board.line(r"^start: board\.py cannot be loaded: .*%s.*make deploy" % told)
         board.line("^@status ", 30)  # and the REPL is there
 
 
@@ -292,7 +292,7 @@ def test_bytecode_of_another_version(port, folder):
     of_another_version(code / "identity" / "csr.mpy")
     with Board(port, folder, code) as board:
         board.line(r"^start: cannot start: identity\.jobs cannot be loaded: .*incompatible \.mpy file|"
-                   r"^start: cannot start: identity\.csr cannot be loaded: incompatible \.mpy file", 30)
+                   r"^start: cannot start: identity\.csr cannot be loaded: incompatible \.mpy file")
 
 
 def test_bytecode_of_another_version_at_the_door(port, folder):
@@ -339,7 +339,7 @@ def test_a_file_system_that_is_full_or_cannot_be_written(port, blocks, readonly,
 def test_a_file_that_cannot_be_written(port, folder):
     (folder / "check").mkdir()
     with Board(port, folder) as board:
-        board.line("^start: cannot start: the file system cannot be written", 30)
+        board.line("^start: cannot start: the file system cannot be written")
 
 
 def test_a_meter_that_ends_is_noted_and_the_board_reset(port, folder):
@@ -347,8 +347,8 @@ def test_a_meter_that_ends_is_noted_and_the_board_reset(port, folder):
     (folder / "ledger0").write_text("")
     program = FAST + CODE
     with Board(port, folder, program=program) as board:
-        board.line("^start: the board starts anew in 60 s", 30)
-        board.line("^@reset", 30)
+        board.line("^start: the board starts anew in 60 s")
+        board.line("^@reset")
     note = (folder / "crash.txt").read_text()
     assert "Traceback" in note and "OSError" in note and len(note) <= 800
 
@@ -358,8 +358,8 @@ def test_no_memory_for_tls_again_and_again_ends_in_a_reset(port, folder):
     program = ("import board\nasync def none(*_):\n  raise MemoryError('none')\n"
                "board.line = lambda config: none\n" + FAST + CODE)
     with Board(port, folder, program=program) as board:
-        board.line("^start: the board starts anew in 60 s", 60)
-        board.line("^@reset", 30)
+        board.line("^start: the board starts anew in 60 s")
+        board.line("^@reset")
     assert "MemoryError: no memory for TLS" in (folder / "crash.txt").read_text()
     assert len([line for line in board.seen if re.search("(no report|MemoryError): none", line)]) >= 29
 

@@ -208,27 +208,27 @@ def test_a_call_that_hangs_is_given_up():
             start = time.ticks_ms()
             error = broken(call, OSError, Stream(data, timeout=0.02, hang=at, **pieces))
             assert error.errno == ETIMEDOUT and "in time" in str(error)
-            assert 10 <= time.ticks_diff(time.ticks_ms(), start) < 1000
+            assert 10 <= time.ticks_diff(time.ticks_ms(), start) < 20000  # it would hang for a minute
 
 
 def test_drops_do_not_outlast_the_time_out():
     # Each is there in good time; the whole answer is not.
     start = time.ticks_ms()
-    stream = Stream(KEY_ANSWER, timeout=0.1, drip=0.02, read=1)
+    stream = Stream(KEY_ANSWER, timeout=0.4, drip=0.05, read=1)
     assert broken(get_key, OSError, stream).errno == ETIMEDOUT
-    assert 90 <= time.ticks_diff(time.ticks_ms(), start) < 1000
-    assert 1 < stream.memory.calls < 10
+    assert 390 <= time.ticks_diff(time.ticks_ms(), start) < 5000
+    assert 1 < stream.memory.calls < 20
 
 
 def test_the_time_out_begins_again_with_each_exchange():
-    async def twice(kmip):
-        for _ in range(3):
+    async def often(kmip):
+        for _ in range(8):
             assert await get_key(kmip) == KEY
 
-    stream = Stream(KEY_ANSWER, KEY_ANSWER, KEY_ANSWER, timeout=0.4, drip=0.08)
+    stream = Stream(*[KEY_ANSWER] * 8, timeout=1.5, drip=0.08)  # an exchange takes a sixth of it
     start = time.ticks_ms()
-    run(twice(AsyncClient(stream)))
-    assert time.ticks_diff(time.ticks_ms(), start) > 400
+    run(often(AsyncClient(stream)))
+    assert time.ticks_diff(time.ticks_ms(), start) > 1500
 
 
 def test_others_run_meanwhile():
@@ -241,7 +241,7 @@ def test_others_run_meanwhile():
                 await asyncio.sleep(0.005)
 
         ticking = asyncio.create_task(tick())
-        await get_key(AsyncClient(Stream(KEY_ANSWER, drip=0.05)))
+        await get_key(AsyncClient(Stream(KEY_ANSWER, drip=0.2)))
         ticking.cancel()
         return ticks[0]
 

@@ -7,6 +7,7 @@ import time
 
 import ports
 import pytest
+from waiting import PATIENCE, wait_for
 
 from tools import toolchain
 from tools.billing import Billing
@@ -14,7 +15,6 @@ from tools.provision import CONFIG, provision
 from tools.refserver import Server, init
 
 DEVICE = "meter-0001"
-PATIENCE = 40  # seconds for any one thing to happen
 
 
 def unix_port():
@@ -68,14 +68,6 @@ class Utility:
         wanted = len(self.billing.reports) + count
         wait_for(lambda: len(self.billing.reports) >= wanted, "a report")
         return self.billing.reports[-1].certificate.serial_number
-
-
-def wait_for(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail("did not happen: %s" % what)
-        time.sleep(0.05)
 
 
 class Running:

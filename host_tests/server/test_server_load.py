@@ -12,6 +12,7 @@ import time
 import pytest
 from serverkit import Wire, client_files, der_to_pem
 from test_server_store import serve
+from waiting import wait_for
 
 from tools.provision import provision
 from tools.refserver import Engine, Server, direct, init, ttlv
@@ -23,13 +24,6 @@ from tools.refserver.tags import Tag as T
 QUERY = direct.request(14, (Operation.QUERY, [ttlv.enumeration(T.QUERY_FUNCTION, 1)]))
 LONG = direct.request(14, *[(Operation.QUERY, [
     ttlv.enumeration(T.QUERY_FUNCTION, number) for number in (1, 2, 3)])] * 32)
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 class Process:
@@ -81,7 +75,7 @@ def test_500_connections(tmp_path):
                 direct.payload_of(wire.call(Operation.GET, key))
                 took.append(time.monotonic() - started)
                 held[400 + number].sendall(QUERY[9:10])
-            assert sorted(took)[10] < 1, took
+            assert sorted(took)[10] < 3, took
             # A thread and a descriptor for each, and the store's connections, which are few.
             assert seen.threads() <= before[0] + 500
             assert seen.files() <= before[1] + 500 + 3 * CONNECTIONS

@@ -1,7 +1,8 @@
 """The meter on MicroPython, from end to end, where the server makes it wait or changes its anchors."""
 
 import pytest
-from meterkit import DEVICE, Running, Utility, wait_for
+from meterkit import DEVICE, Running, Utility
+from waiting import wait_for
 
 from tools.refserver.enums import Operation
 from tools.refserver.pending_rows import SUCCEEDED

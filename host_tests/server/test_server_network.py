@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.x509.oid import NameOID
 from serverkit import Wire, client_files
+from waiting import wait_for
 
 from tools.refserver import Server, direct, engine, faults, init, policy, ttlv
 from tools.refserver.__main__ import main
@@ -55,13 +56,6 @@ def setting(tmp_path):
 def reason(data):
     found = ttlv.decode(data).find(T.BATCH_ITEM).find(T.RESULT_REASON)
     return None if found is None else found.value
-
-
-def wait_for(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -9,8 +9,8 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from serverkit import Clock, make_engine
-from test_server_network import wait_for
 from test_server_oasis import exchanges, needs_vectors, plain
+from waiting import wait_for
 
 from tools.refserver import Server, direct, init, ttlv
 from tools.refserver.__main__ import main
@@ -275,6 +275,7 @@ class Peer:
         return self
 
     def __exit__(self, *exc):
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends accept()
         self._listener.close()
 
     def _run(self):
@@ -406,7 +407,7 @@ def test_an_answer_that_is_none(running, tmp_path, what):
         running.listens(peer)
         running.happens()
         wait_for(lambda: running.counters.told == 1)
-    assert running.counters.failed == 1 and len(peer.requests) == 2
+    assert running.counters.failed == 1 and len(peer.requests) == 2, running.log
     assert peer.requests[0] == peer.requests[1]
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from meterkit import Running, Utility, wait_for
+from meterkit import Running, Utility
 from serverkit import Wire, der_to_pem, make_engine
 from test_server_certify import certify, csr, failure, meter, recertify, register_public, request_items
 from test_server_cli import run
 from test_server_store import serve
+from waiting import wait_for
 
 from identity.anchors import Anchors
 from tools.provision import provision
