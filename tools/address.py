@@ -3,12 +3,20 @@
 import argparse
 
 
-def address(text):
-    """(host, port) of HOST:PORT, [HOST]:PORT for IPv6; for argparse's `type`."""
+def split(text):
+    """(host, port) of HOST:PORT, [HOST]:PORT for IPv6; ValueError."""
     host, _, port = text.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) >= 1 << 16:
-        raise argparse.ArgumentTypeError("an address is HOST:PORT, not %r" % text)
+        raise ValueError("an address is HOST:PORT, not %r" % text)
     return host.strip("[]"), int(port)
+
+
+def address(text):
+    """As split(), for argparse's `type`."""
+    try:
+        return split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error))
 
 
 def named(text):

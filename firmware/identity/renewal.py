@@ -516,7 +516,7 @@ class Agent:
         Each is "accepted": an object read and a report accepted; "barred": read, but the report refused;
         "read": read, but no word of the report; "answered": not read, but not for our identity's sake;
         "refused"; "offline"; or "" for not tried. Refused twice by mistake must not cost a good
-        certificate, and an outage must not look like a refusal: see DESIGN, Trial.
+        certificate, and an outage must not look like a refusal.
         """
         if new == "accepted":
             return "proved"

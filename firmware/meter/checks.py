@@ -39,7 +39,7 @@ _LATER = (
 
 
 def look(root, now):
-    """The lines of what keeps the meter from starting, a list; `now` is time.time().
+    """The lines of what keeps the meter from starting, a list; `now`: seconds since 1970.
 
     `root`: the folder of config.json, "" for that of the board. What can be lived with is printed only.
     """

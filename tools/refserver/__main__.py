@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from ..address import split
 from . import operator, rollover, vault
 from .check import check
 from .engine import Engine
@@ -124,21 +125,14 @@ def _arguments(argv):
     return parser.parse_args(argv)
 
 
-def _split(listen):
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("an address is HOST:PORT, not %r" % listen)
-    return host.strip("[]"), int(port)
-
-
 def _serve(arguments):
-    host, port = _split(arguments.listen)
+    host, port = split(arguments.listen)
     # Whether to go on, with everything read anew: a handler itself must not read, for the next signal
     # could fall in the middle of it and be overtaken by what the first one had read before.
     signals = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: signals.put(False))
-    https = _split(arguments.https) if arguments.https else None
+    https = split(arguments.https) if arguments.https else None
     with Server(arguments.dir, host, port, https, arguments.verbose, life=arguments.life,
                 key_file=arguments.key_file, max_connections=arguments.connections,
                 newest=arguments.newest and round(arguments.newest * 10),
@@ -218,7 +212,7 @@ def _listens(arguments):
             engine.drop_endpoint(arguments.device)
             print("%s: listens no longer" % arguments.device)
             return
-        engine.set_endpoint(arguments.device, *_split(arguments.at), round(arguments.speaks * 10),
+        engine.set_endpoint(arguments.device, *split(arguments.at), round(arguments.speaks * 10),
                             arguments.put, arguments.own)
         print("%s: listens at %s" % (arguments.device, arguments.at))
     finally:
