@@ -427,12 +427,14 @@ def _try(agent):
 
 def _prove(identity, call):
     read = yield from _read(identity, call)
-    if read == "read":
+    if read == "read" or read == "answered":
         outcome = yield "report", identity
-        if outcome == "accepted":
-            return outcome
         if outcome == "refused":
             return "barred"
+        if outcome != "accepted":
+            return "read"
+        if read == "read":
+            return outcome
     return read
 
 

@@ -513,16 +513,15 @@ class Agent:
     def tried(self, new, old):
         """The event of a trial: how the new identity fared, and the old one if it was tried.
 
-        Each is "accepted": an object read and a report accepted; "barred": read, but the report refused;
-        "read": read, but no word of the report; "answered": not read, but not for our identity's sake;
-        "refused"; "offline"; or "" for not tried. Refused twice by mistake must not cost a good
-        certificate, and an outage must not look like a refusal.
+        Each is "accepted": an object read and a report accepted; "barred": the report refused; "read": no
+        word of the report; "answered": the object not read, but not for our identity's sake, and of the new
+        one the report accepted; "refused"; "offline"; or "" for not tried. Refused twice by mistake must not
+        cost a good certificate, and an outage must not look like a refusal. Nor is the key server's word
+        enough: it could take what nobody else does, and refuse the old one.
         """
-        if new == "accepted":
+        if new == "accepted" or new == "answered" and old == "refused":
             return "proved"
         read = ("read", "barred", "answered")
-        if new in read and old == "refused":
-            return "proved"
         if old == "offline" or new == "offline" and not old:
             return "unknown"  # an outage, which tells nothing
         verdict = ""

@@ -1,9 +1,11 @@
-"""Renews again and again, by a server that lies: micropython renewlied.py COUNT, in a provisioned folder.
+"""Renews again and again, by a server that lies: micropython renewlied.py COUNT HOW, in a provisioned folder.
+HOW is "blocking" or "asyncio".
 
 Its clock need not be waited for. One line of JSON a renewal: the certificate's identifier, the heap in use,
 whether the floor of the clock is past.
 """
 
+import asyncio
 import gc
 import json
 import sys
@@ -12,9 +14,7 @@ import time
 from identity.anchors import Anchors
 from identity.clock import Clock
 from identity.renewal import Agent
-from identity.runner import run
 from identity.slots import Identity, Slots
-from meter.world import World
 
 _MOST = 60  # jobs of one renewal
 
@@ -31,7 +31,26 @@ def read(name):
         return file.read()
 
 
-def main(count):
+async def renew(agent, world, run, slots, log):
+    """Job by job, until another identity is in use. `run`: what does a job; awaited where that is needed."""
+    first = slots.using
+    agent.request("renew")
+    jobs = 0
+    while agent.state != "STABLE" or slots.using == first:
+        jobs += 1
+        if jobs > _MOST:
+            raise RuntimeError("\n".join(log))
+        agent.clock.ahead += agent.sleep()
+        done = run(agent, world)
+        if not isinstance(done, bool):
+            await done
+
+
+async def accepted(identity):
+    return "accepted"
+
+
+def main(count, how):
     gc.threshold(8192)
     config = json.loads(read("config.json"))
     slots = Slots("identity")
@@ -44,22 +63,29 @@ def main(count):
     log = []
     agent = Agent(
         slots, clock, config["device"], anchors.issuer, proof, anchors=anchors, window=0, log=log.append)
-    world = World(config, anchors, clock, lambda identity: "accepted", lambda: None)
+    if how == "asyncio":
+        from identity.arunner import arun as run
+        from meter.aworld import AWorld
+
+        world = AWorld(config, anchors, clock, accepted)
+    else:
+        from identity.runner import run
+        from meter.world import World
+
+        world = World(config, anchors, clock, lambda identity: "accepted", lambda: None)
     for _ in range(count):
-        first = slots.using
         time.sleep(1.1)  # a certificate of the same second would end no later than the one in use
-        agent.request("renew")
-        jobs = 0
-        while agent.state != "STABLE" or slots.using == first:
-            jobs += 1
-            if jobs > _MOST:
-                raise RuntimeError("\n".join(log))
-            clock.ahead += agent.sleep()
-            run(agent, world)
-            world.close()
+        steps = renew(agent, world, run, slots, log)
+        if how == "asyncio":
+            asyncio.run(steps)
+        else:
+            try:
+                steps.send(None)
+            except StopIteration:
+                pass
         del log[:]
         gc.collect()
         print(json.dumps([slots.identity().uid, gc.mem_alloc(), clock.floor <= int(time.time())]))
 
 
-main(int(sys.argv[1]))
+main(int(sys.argv[1]), sys.argv[2])

@@ -5,6 +5,7 @@ Each run is one renewal of the same device, from wish to use; the server's store
 it took. FAULTS=all tries every octet, which takes some minutes.
 """
 
+import asyncio
 import contextlib
 import os
 import select
@@ -22,10 +23,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from identity import p256, x509
 from identity.anchors import Anchors
+from identity.arunner import arun
 from identity.clock import Clock
 from identity.renewal import Agent
 from identity.runner import run
 from identity.slots import Identity, Slots
+from meter.aworld import AWorld
 from meter.world import World
 from tools.provision import provision
 from tools.refserver import Server, faults, init, ttlv
@@ -122,8 +125,15 @@ class FastClock(Clock):
         return int(time.time()) + self.ahead
 
 
+async def accepted(identity):
+    return "accepted"
+
+
 class Rig:
-    """A server, a proxy before it, and a device that renews again and again."""
+    """A server, a proxy before it, and a device that renews again and again; under asyncio from the next boot
+    on where `awaited` is set."""
+
+    awaited = False
 
     def __init__(self, folder):
         self.folder = folder
@@ -169,20 +179,30 @@ class Rig:
     def boot(self, timeout=5, **options):
         slots = Slots(str(self.folder / "id"), str(self.folder / "boot"))
         clock = FastClock()
-        world = {"host": "127.0.0.1", "port": self.proxy.port, "server_name": "localhost",
-                 "timeout": timeout, "version": 14}
-        self.world = World(world, self.anchors, clock, lambda identity: "accepted", lambda: None)
+        self.address = {"host": "127.0.0.1", "port": self.proxy.port, "server_name": "localhost",
+                        "timeout": timeout, "version": 14}
+        self.world = self.blocking(clock)
+        if self.awaited:
+            self.world = AWorld(self.address, self.anchors, clock, accepted)
         options.setdefault("trial_span", 0)
         self.agent = Agent(
             slots, clock, DEVICE, self.anchors.issuer, ("get", {"uid": self.config["key_uid"]}),
             anchors=self.anchors, log=self.log.append, window=0, **options)
 
+    def blocking(self, clock=None):
+        """A World of its own."""
+        return World(self.address, self.anchors, clock or self.agent.clock, lambda identity: "accepted",
+                     lambda: None)
+
     def step(self):
         """One job of the agent, without the wait before it."""
         agent = self.agent
         agent.clock.ahead += agent.sleep()
-        run(agent, self.world)
-        self.world.close()
+        if self.awaited:
+            asyncio.run(arun(agent, self.world))
+        else:
+            run(agent, self.world)
+            self.world.close()
         identity = agent.slots.identity()
         assert p256.read(identity.key)[1] == bytes(x509.Certificate(identity.cert).key)
         secret = p256.read(identity.key)[0].hex()

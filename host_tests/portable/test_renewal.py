@@ -800,7 +800,49 @@ def test_only_the_old_identity_refused():
     steps(made, 5)
     assert made.agent.state == "TRIAL" and "neither" in made.agent.alarm
     made.server.refuses = lambda uid: uid == "cert-0"
+    steps(made, 5)
+    assert made.agent.state == "TRIAL" and not made.proved  # the key server's word is not enough
+    made.billing = "accepted"
     finish(made, more=0)
+
+
+def test_key_server_that_takes_only_what_nobody_else_does():
+    # A certificate from the future, which by its word is the only good one: taken into use it would be
+    # refused for years, and with it in the floor of the clock each one behind it.
+    for word in ("refused", "offline", "object gone"):
+        made = still()
+        server = made.server
+        server.bad = ["not yet valid"]
+        admit = server.admit
+
+        def lie(identity, made=made):
+            if identity.uid == "cert-0" and made.agent.state == "TRIAL":
+                raise fakeworld.tls_refusal()
+            return "device"
+
+        def billing(identity, admit=admit, word=word):
+            try:
+                admit(identity)
+            except fakeworld.TLSError:
+                return "offline" if word == "offline" else "refused"
+            return "accepted"
+
+        made.billing = billing
+        server.admit = lie
+        if word == "object gone":
+            server.denies = {"get": 1}
+            made.step()
+            server.denies = {}
+        while made.agent.state != "TRIAL":
+            made.step()
+        if word == "object gone":
+            server.denies = {"get": 1}
+        steps(made, 20)
+        assert made.agent.own().uid == "cert-0" and not made.proved, word
+        server.admit = admit
+        server.denies = {}
+        finish(made, more=0)
+        assert made.agent.clock.floor < T0 + 40 * DAY
 
 
 def test_billing_refuses_everybody():
