@@ -510,6 +510,7 @@ class Agent:
         if validity is not None:
             self.clock.raise_floor(validity[0])
             self.kept["floor"] = self.clock.floor
+
     def tried(self, new, old):
         """The event of a trial: how the new identity fared, and the old one if it was tried.
 
