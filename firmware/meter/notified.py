@@ -38,7 +38,10 @@ class Told:
         agent = meter.agent
         own = agent.own()
         now = meter.clock.now()
-        if own is None or agent.state != "STABLE" or self._asked is not None and now < self._asked + _SELDOM:
+        if own is None or agent.state != "STABLE":
+            return
+        # (Where the clock has gone back since, it was another time.)
+        if self._asked is not None and self._asked <= now < self._asked + _SELDOM:
             return
         mode = ""
         for name, _, value in changed:

@@ -177,6 +177,9 @@ LIES = [
     Lie("one answer twice", says(m.message(PAIR[0], PAIR[0])), "broken", calls=(BATCH, GET)),
     Lie("an answer too few", says(m.message(PAIR[0])), "broken", calls=(BATCH, GET)),
     Lie("an answer too many", says(m.message(*PAIR, PAIR[1])), "broken", calls=(BATCH, GET)),
+    Lie("the IDs of the items of a request before", says(m.message(
+        m.item(m.RECERTIFY, [m.uid("cert-2")], 3), m.item(m.GET, m.got_certificate(b"c" * 90), 4))), "broken",
+        calls=(BATCH, GET)),
     Lie("items without their IDs", says(m.message(m.item(m.RECERTIFY, [m.uid()]), GOT)), "broken",
         calls=(BATCH, GET)),
     # answers to something else
@@ -194,7 +197,7 @@ LIES = [
     Lie("a status that is none", says(m.message(m.item(m.GET, None, None, 4))), "broken"),
     # what is in it
     *[Lie("a time stamp of %d" % stamp, says(m.message(GOT, stamp=stamp), GOOD), "taken", "taken")
-      for stamp in (0, -1, 253402300799, 2**63 - 1, -2**63)],
+      for stamp in (0, -1, -2**31, 2**31, 2**32, 253402300799, 2**63 - 1, -2**63)],
     Lie("a reason as long as the buffer", says(m.message(m.failure(m.GET, 1, "x" * 1800)), GOOD),
         "refused", "taken"),
     Lie("a reason of 64 KiB", says(m.message(m.failure(m.GET, 1, "x" * 65536))), "broken"),
@@ -248,6 +251,8 @@ LIES += [
     _web("trailers without end", pours(CHUNKED + CHUNK + b"0\r\n", b"X: y\r\n" * 90, True), "ended"),
     _web("chunks of zeros without end", pours(CHUNKED, b"8\r\n" + bytes(8) + b"\r\n", True)),
     _web("a chunk of 16 MiB", pours(CHUNKED + b"ffffff\r\n", GOOD, True)),
+    _web("a chunk of 2 GiB", pours(CHUNKED + b"7fffffff\r\n", GOOD, True)),
+    _web("a chunk's size without end", pours(CHUNKED, b"0" * 500, True), "ended"),
     _web("a length too small", _posted(_head("Content-Length: 40") + b"\r\n" + GOOD)),
     _web("a length too large", pours(_head("Content-Length: 4000") + b"\r\n" + GOOD, bytes(64), True)),
     _web("a negative length", _posted(_head("Content-Length: -1") + b"\r\n" + GOOD)),

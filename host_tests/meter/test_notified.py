@@ -5,12 +5,14 @@ import contextlib
 import json
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
 from ports import FIRMWARE
 from waiting import reserve
 
+from meter.notified import Told
 from tools.billing import Billing
 from tools.provision import CONFIG, main, provision
 from tools.refserver import Server, init, operator
@@ -126,6 +128,19 @@ def test_strangers_do_not_keep_it_from_its_work(port, tmp_path):
             sock.close()
         output = utility.output()
     assert "told: " in output and "Traceback" not in output
+
+
+def test_told_again_after_a_clock_that_was_far_ahead():
+    # Asked for at a moment that never was, which the server said: not deaf until then.
+    asked = []
+    agent = SimpleNamespace(
+        own=lambda: SimpleNamespace(uid="cert-1", public_uid="key-1"), state="STABLE", request=asked.append)
+    clock = SimpleNamespace(now=lambda: 1 << 33)
+    told = Told(SimpleNamespace(agent=agent, clock=clock, log=print, called=False))
+    for now, count in ((1 << 33, 1), (1 << 30, 2), ((1 << 30) + 9, 2), ((1 << 30) + 9999, 3)):
+        clock.now = lambda now=now: now
+        told.notify("cert-1", [("State", 0, 4)])
+        assert asked == ["renew"] * count
 
 
 def test_a_meter_that_does_not_listen_has_no_port(tmp_path):
