@@ -16,6 +16,7 @@ SLOW = (
     "identity/test_agent_lies.py",
     "identity/test_agent_powercut.py",
     "left_out/",
+    "meter/test_notified.py::test_a_flood",
     "powercut/",
     "server/test_server_crash.py",
     "server/test_server_load.py",

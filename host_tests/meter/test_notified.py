@@ -4,6 +4,7 @@ keep it from its work."""
 import contextlib
 import json
 import socket
+import threading
 import time
 from types import SimpleNamespace
 
@@ -15,8 +16,10 @@ from waiting import reserve
 from meter.notified import Told
 from tools.billing import Billing
 from tools.provision import CONFIG, main, provision
-from tools.refserver import Server, init, operator
-from tools.refserver.enums import LinkType
+from tools.refserver import Server, init, operator, ttlv
+from tools.refserver.enums import LinkType, Operation
+from tools.refserver.notifier import Peer
+from tools.refserver.tags import Tag as T
 
 DEVICE = "meter-0001"
 SCRIPT = "from meter.main import main; main(%r)"
@@ -113,6 +116,42 @@ def test_the_key_is_revoked(port, tmp_path):
         utility.reported()
         output = utility.output()
     assert "the key server tells of %s: rotate" % utility.config["public_key_uid"] in output
+
+
+def test_a_flood_of_notices_does_not_keep_it_from_renewing(port, tmp_path):
+    # The key server itself, one connection after the other with as many messages as the meter takes.
+    with Utility(tmp_path, port) as utility:
+        first = utility.reported()
+        notifier = utility.server.notifier
+        told = ttlv.structure(
+            T.REQUEST_PAYLOAD, ttlv.text(T.UNIQUE_IDENTIFIER, utility.config["cert_uid"]),
+            ttlv.structure(T.ATTRIBUTE, ttlv.text(T.ATTRIBUTE_NAME, "State"),
+                           ttlv.enumeration(T.ATTRIBUTE_VALUE, 3)))
+        counts = [0, 0]  # connections, answers
+        ended = threading.Event()
+
+        def flood():
+            while not ended.is_set():
+                with contextlib.suppress(OSError, ValueError, Peer), \
+                        socket.create_connection(utility.at, 60) as raw, \
+                        notifier._context.wrap_socket(raw) as tls:
+                    counts[0] += 1
+                    while not ended.is_set():
+                        notifier._exchange(tls, 14, Operation.NOTIFY, told)
+                        counts[1] += 1
+
+        thread = threading.Thread(target=flood, daemon=True)
+        thread.start()
+        try:
+            utility.until(lambda: utility.billing.reports[-1].certificate.serial_number != first)
+            utility.until(lambda: counts[0] > 2)
+            utility.reported()
+        finally:
+            ended.set()
+        output = utility.output()
+        thread.join(10)
+    assert counts[1] > 20 and output.count("KEYED -> ASKED") == 1, output
+    assert "TRIAL -> STABLE (proved)" in output and "Traceback" not in output
 
 
 def test_strangers_do_not_keep_it_from_its_work(port, tmp_path):
