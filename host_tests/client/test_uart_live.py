@@ -270,10 +270,10 @@ def test_a_line_that_comes_and_goes(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         with Bridge(str(path), server.getsockname(), log=logged.append):
-            for time_ in (1, 2):
+            for turn in (1, 2):
                 device, line = os.openpty()
                 path.symlink_to(os.ttyname(line))
-                wait_for(lambda time_=time_: logged.count("the line is there") == time_)
+                wait_for(lambda turn=turn: logged.count("the line is there") == turn)
                 os.write(device, HELLO)
                 server.accept()[0].close()
                 path.unlink()

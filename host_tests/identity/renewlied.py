@@ -1,8 +1,8 @@
 """Renews again and again, by a server that lies: micropython renewlied.py COUNT HOW, in a provisioned folder.
 HOW is "blocking" or "asyncio".
 
-Its clock need not be waited for. One line of JSON a renewal: the certificate's identifier, the heap in use,
-whether the floor of the clock is past.
+Its clock need not be waited for. After each renewal: what qstr_info() tells, and a line of JSON with the
+certificate's identifier, the heap in use, whether the floor of the clock is past.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import gc
 import json
 import sys
 import time
+
+from micropython import qstr_info
 
 from identity.anchors import Anchors
 from identity.clock import Clock
@@ -85,6 +87,7 @@ def main(count, how):
                 pass
         del log[:]
         gc.collect()
+        qstr_info()
         print(json.dumps([slots.identity().uid, gc.mem_alloc(), clock.floor <= int(time.time())]))
 
 
