@@ -46,6 +46,7 @@ BROKEN = (
     ("bare except", "meter/main.py", "def f():\n    try:\n        pass\n    except:\n        pass"),
     ("bare except", "meter/main.py", "try:\n    f()\nexcept BaseException:\n    pass"),
     ("f-string", "meter/main.py", "def f(x):\n    return f'{x}'"),
+    ("async with", "meter/meter.py", "async def f(x):\n    async with x:\n        pass"),
     ("annotation", "meter/main.py", "def f(x: int):\n    return x"),
     ("annotation", "meter/main.py", "def f() -> int:\n    return 1"),
     ("annotation", "meter/main.py", "def f():\n    x: int = 1"),

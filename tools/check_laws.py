@@ -150,6 +150,8 @@ def _syntax(node):
         node.type is None or _is(node.type, "BaseException")
     ):
         return [(line, "bare except: it hides what nobody thought of")]
+    if isinstance(node, ast.AsyncWith):
+        return [(line, "async with: in its end Ctrl-C can become an AttributeError; try, finally")]
     if isinstance(node, ast.JoinedStr):
         return [(line, "f-string: use %")]
     if isinstance(node, ast.AnnAssign):

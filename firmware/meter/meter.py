@@ -75,7 +75,9 @@ class Meter:
         self._buffer = bytearray(_LONGEST_KEY)
         self._has_key = False
         self._every = config.get("report_every", 900)
-        self.lock = asyncio.Lock()  # one TLS connection at a time
+        # One TLS connection at a time. (Not taken by `async with`, in whose end MicroPython can make an
+        # AttributeError of Ctrl-C, which then ends a task instead of the meter.)
+        self.lock = asyncio.Lock()
         self.called = False  # to the renewal, before its time
         self.error = ""  # what failed last
         self._turned = ticks_ms()
@@ -190,11 +192,13 @@ class Meter:
             self._turned = ticks_ms()
             before = agent.state
             busy = False
-            async with self.lock:
-                try:
-                    busy = await arun(agent, self.world)
-                except Exception as error:
-                    self.failed("renewal", error)
+            await self.lock.acquire()
+            try:
+                busy = await arun(agent, self.world)
+            except Exception as error:
+                self.failed("renewal", error)
+            finally:
+                self.lock.release()
             if agent.state != before:
                 self.note("state", was=before, **agent.status())
             self._note_cost()
@@ -208,12 +212,15 @@ class Meter:
     async def _report(self):
         while True:
             if self.slots.using:
-                async with self.lock:
+                await self.lock.acquire()
+                try:
                     try:
                         self.agent.heard(await self.report(self.slots.identity()))
                     except Exception as error:
                         self.failed("report", error)
                     await self.world.close()
+                finally:
+                    self.lock.release()
                 self._note_cost()
                 await asyncio.sleep(self._every)
             else:

@@ -83,16 +83,18 @@ async def listen(meter):
             sock = listener.accept()
             if sock is None:
                 continue
-            async with meter.lock:
+            await meter.lock.acquire()
+            try:
                 gc.collect()
-                try:
-                    own = meter.slots.identity()
-                    made = context(meter.anchors.server, own.cert, own.key)
-                    count = await listener.aserve(sock, made, config["server_name"])
-                    meter.note("told", count=count)
-                except Exception as error:
-                    meter.failed("told", error)
-                sock.close()
+                own = meter.slots.identity()
+                made = context(meter.anchors.server, own.cert, own.key)
+                count = await listener.aserve(sock, made, config["server_name"])
+                meter.note("told", count=count)
+            except Exception as error:
+                meter.failed("told", error)
+            finally:
+                meter.lock.release()
+            sock.close()
             if listener.error is not None:
                 meter.log("meter: told: %s" % listener.error)
             await asyncio.sleep(_REST)
